@@ -1,0 +1,38 @@
+"""scikit-learn transformers that turn images into features."""
+
+from importlib import import_module
+
+# Every public name and the module that defines it; resolved at first use (PEP 562), so that importing is instant.
+_PUBLIC = {
+    "HOG": "skimgfeat.features",
+    "LBP": "skimgfeat.features",
+    "Connectivity": "skimgfeat.features",
+    "ContourFeatures": "skimgfeat.features",
+    "Flatten": "skimgfeat.preprocessing",
+    "GeometryFeatures": "skimgfeat.features",
+    "HandcraftedFeatures": "skimgfeat.features",
+    "HuMoments": "skimgfeat.features",
+    "ProjectionHistograms": "skimgfeat.features",
+    "QuadrantDensity": "skimgfeat.features",
+    "Resize": "skimgfeat.preprocessing",
+    "RunLengths": "skimgfeat.features",
+    "SkeletonFeatures": "skimgfeat.features",
+    "Zoning": "skimgfeat.features",
+    "check_image_estimator": "skimgfeat.testing",
+    "transform_into": "skimgfeat.jobs",
+}
+
+__version__ = "0.1.0"
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name):
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    if name in {"datasets", "testing"}:
+        return import_module(f"skimgfeat.{name}")
+    raise AttributeError(f"module 'skimgfeat' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*__all__, "__version__"])

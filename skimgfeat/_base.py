@@ -1,0 +1,138 @@
+"""What every extractor shares: images -> rows, and images -> images."""
+
+from abc import ABCMeta, abstractmethod
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from skimgfeat._images import check_images
+from skimgfeat._parallel import run_batches
+from skimgfeat._validation import check_n_jobs
+
+
+class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
+    """Base of the extractors that turn each image into one row of float32 numbers.
+
+    A subclass has the parameters ``image_shape`` and ``n_jobs`` and says three things: how its parameters are
+    checked, what its columns are called, and how a batch of images fills a batch of rows.
+    """
+
+    @abstractmethod
+    def _check_parameters(self):
+        """Raise TypeError or ValueError for a parameter that cannot be used."""
+
+    @abstractmethod
+    def _feature_names(self, image_shape):
+        """Return the list of column names for images of this shape; raise ValueError for a shape without any."""
+
+    @abstractmethod
+    def _extract(self, images, out):
+        """Fill ``out``, float32 of shape (n, n_columns), from images of shape (n, rows, cols[, channels])."""
+
+    def _needs_non_negative(self):
+        return False
+
+    def fit(self, X, y=None):
+        """Learn the shape of the images and check the parameters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
+            Images, or rows laid out by ``image_shape``.
+        y : None
+            Ignored; here for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : object
+            The fitted extractor.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a parameter or input that cannot be used.
+        """
+        self._check_parameters()
+        check_n_jobs(type(self).__name__, self.n_jobs)
+        check_images(self, X, reset=True, allow_negative=not self._needs_non_negative())
+        self._n_features_out = len(self._feature_names(self.image_shape_))
+        return self
+
+    def transform(self, X):
+        """Turn each image into one row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
+            Images of the shape seen at ``fit``.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out), float32
+            One row an image, in the order of X.
+
+        Raises
+        ------
+        ValueError
+            For images of another shape than at ``fit``, NaN, infinities, or negative values under a square root.
+        """
+        check_is_fitted(self)
+        images = check_images(self, X, reset=False, allow_negative=not self._needs_non_negative())
+        out = np.empty((len(images), self._n_features_out), dtype=np.float32)
+        run_batches(
+            lambda batch: self._extract(images[batch], out[batch]),
+            len(images),
+            bytes_per_item=images[0].nbytes + out[0].nbytes,
+            n_jobs=self.n_jobs,
+        )
+        return out
+
+    def get_feature_names_out(self, input_features=None):
+        """Name each column of the output.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Checked against the columns seen at ``fit``, otherwise unused.
+
+        Returns
+        -------
+        names : ndarray of str objects, shape (n_features_out,)
+            The names, each with its place in the image.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features, generate_names=False)
+        return np.asarray(self._feature_names(self.image_shape_), dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = self._needs_non_negative()
+        tags.transformer_tags.preserves_dtype = []
+        tags.requires_fit = True
+        return tags
+
+
+class ImageMap(TransformerMixin, BaseEstimator):
+    """Base of the steps that turn images into images: no column names, and ``set_output`` changes nothing."""
+
+    def set_output(self, *, transform=None):
+        """Do nothing: images stay arrays whatever container a pipeline asks for.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The step itself.
+        """
+        return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

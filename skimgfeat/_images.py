@@ -1,0 +1,155 @@
+"""What X may be: images, or rows that ``image_shape`` lays out as images.
+
+The only caller of ``validate_data`` for images. Images are flattened to rows for it and shaped back, so that
+``n_features_in_`` is rows x cols x channels and scikit-learn's own checks (NaN, sparse, dtype, names, empty) hold.
+"""
+
+import math
+
+import numpy as np
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import validate_data
+
+from skimgfeat._parallel import iter_batches
+from skimgfeat._validation import check_image_shape
+
+# What an integer type's full scale is; every other type is taken as it is, [0, 1] by convention.
+_FULL_SCALE = {np.dtype(bool): 1.0, np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+
+
+def check_images(estimator, X, *, reset, allow_negative=True):
+    """Validate X and return it as an array of images.
+
+    Parameters
+    ----------
+    estimator : estimator with the parameter ``image_shape``
+        ``reset=True`` sets its ``n_features_in_``, ``feature_names_in_`` (data frames) and ``image_shape_``;
+        ``reset=False`` compares with them.
+    X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
+        A list of images of one shape counts as an array. Numbers only, finite.
+    reset : bool
+        Whether this is ``fit``.
+    allow_negative : bool, default=True
+        Whether negative values are an error.
+
+    Returns
+    -------
+    images : ndarray of shape (n_samples, rows, cols) or (n_samples, rows, cols, channels)
+        A view of X where its layout allows one: read-only, strided and memory-mapped arrays are not copied.
+    """
+    owner = type(estimator).__name__
+    wanted = check_image_shape(owner, estimator.image_shape)
+    X = _stack_images(owner, X)
+    if np.ndim(X) > 2 and not hasattr(X, "toarray"):
+        X = np.asanyarray(X)
+        if X.ndim > 4:
+            raise ValueError(
+                f"{owner}: X must be images of shape (n_samples, rows, cols[, channels]) "
+                f"or rows with image_shape, got an array of shape {X.shape}."
+            )
+        shape = _resolve_shape(owner, wanted, X.shape[1:])
+        _check_same_shape(estimator, shape, reset)
+        images = _validate_arrays(estimator, X, reset).reshape(len(X), *shape)
+    else:
+        rows = validate_data(estimator, X, reset=reset, dtype="numeric")
+        shape = _shape_of_rows(estimator, wanted, rows.shape[1], reset)
+        _check_same_shape(estimator, shape, reset)
+        images = rows.reshape(len(rows), *shape)
+    if not allow_negative:
+        _check_non_negative(owner, images)
+    if reset:
+        estimator.image_shape_ = shape
+    return images
+
+
+def scaled_batch(batch):
+    """Return a batch as the kernels take it, and the value that counts as 1.
+
+    Parameters
+    ----------
+    batch : ndarray of numbers
+        Images of any layout and type.
+
+    Returns
+    -------
+    batch : C-contiguous ndarray of dtype uint8, uint16, float32 or float64
+        float16 becomes float32; integers other than uint8, uint16 and bool become float64, as they are.
+    scale : float
+        255 for uint8, 65535 for uint16, otherwise 1.
+    """
+    scale = _FULL_SCALE.get(batch.dtype, 1.0)
+    if batch.dtype == bool:
+        batch = batch.view(np.uint8)
+    elif batch.dtype == np.float16:
+        batch = batch.astype(np.float32)
+    elif batch.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
+        batch = batch.astype(np.float64)
+    return np.ascontiguousarray(batch), scale
+
+
+def _stack_images(owner, X):
+    """Make one array of a list (or object array) of images; leave everything else alone."""
+    is_object_array = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
+    if not (is_object_array or isinstance(X, (list, tuple))) or len(X) == 0 or np.ndim(X[0]) < 2:
+        return X
+    shapes = {np.shape(image) for image in X}
+    if len(shapes) > 1:
+        examples = ", ".join(map(str, sorted(shapes)[:3]))
+        raise ValueError(
+            f"{owner}: X holds images of {len(shapes)} different shapes ({examples}); "
+            "bring them to one size first, for instance with Resize."
+        )
+    return np.stack([np.asarray(image) for image in X])
+
+
+def _resolve_shape(owner, wanted, shape):
+    """Compare the shape of images with the parameter image_shape, where -1 stands for any side."""
+    if wanted is not None and (
+        len(wanted) != len(shape) or any(a not in (-1, b) for a, b in zip(wanted, shape, strict=True))
+    ):
+        raise ValueError(f"{owner}: X holds images of shape {shape}, but image_shape={wanted}.")
+    return shape
+
+
+def _shape_of_rows(estimator, wanted, n_features, reset):
+    """Return the image shape that rows of n_features values stand for."""
+    owner = type(estimator).__name__
+    if wanted is None:
+        raise ValueError(
+            f"{owner}: X is 2-D with {n_features} columns. Pass images of shape (n_samples, rows, cols[, channels]), "
+            f"a single image as X[None], or set image_shape=(rows, cols) to lay rows out as images."
+        )
+    known = math.prod(side for side in wanted if side != -1)
+    if n_features % known or (-1 not in wanted and n_features != known):
+        raise ValueError(f"{owner}: rows of {n_features} values cannot be laid out as image_shape={wanted}.")
+    return tuple(n_features // known if side == -1 else side for side in wanted)
+
+
+def _check_same_shape(estimator, shape, reset):
+    if not reset and shape != estimator.image_shape_:
+        owner = type(estimator).__name__
+        raise ValueError(
+            f"X holds images of shape {shape}, but {owner} was fitted on images of shape {estimator.image_shape_}."
+        )
+
+
+def _validate_arrays(estimator, X, reset):
+    """Run scikit-learn's checks on images, without copying the whole batch."""
+    n_features = math.prod(X.shape[1:])
+    if len(X) == 0 or X.dtype == object or X[0].flags.c_contiguous:
+        return validate_data(estimator, X.reshape(len(X), n_features), reset=reset, dtype="numeric")
+    validate_data(estimator, X[:1].reshape(1, n_features), reset=reset, dtype="numeric")
+    for batch in iter_batches(len(X), bytes_per_item=X[0].nbytes):
+        assert_all_finite(X[batch], estimator_name=type(estimator).__name__, input_name="X")
+    return X
+
+
+def _check_non_negative(owner, images):
+    if images.dtype.kind in "bu":
+        return
+    for batch in iter_batches(len(images), bytes_per_item=images[0].nbytes):
+        if images[batch].min() < 0:
+            raise ValueError(
+                f"Negative values in data passed to {owner}, which takes square roots of pixels: "
+                "shift the images to [0, 1] or set transform_sqrt=False."
+            )

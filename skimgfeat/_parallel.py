@@ -1,0 +1,30 @@
+"""Batches over images, threads over batches."""
+
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
+
+# A batch's input and output together stay near the size of a core's second-level cache.
+_BATCH_BYTES = 1 << 20
+
+
+def iter_batches(n_items, *, bytes_per_item, batch_size=None):
+    """Yield slices that cover ``range(n_items)``, each of about a megabyte or of ``batch_size`` items."""
+    if batch_size is None:
+        batch_size = max(1, _BATCH_BYTES // max(1, bytes_per_item))
+    for start in range(0, n_items, batch_size):
+        yield slice(start, min(start + batch_size, n_items))
+
+
+def run_batches(function, n_items, *, bytes_per_item, n_jobs):
+    """Call ``function(slice)`` for every batch, on ``n_jobs`` threads.
+
+    ``n_jobs=None`` is 1 unless a ``joblib.parallel_config`` says otherwise. Inside another joblib call, where the
+    processors are taken already, it is one thread. ``function`` must release the GIL to gain from threads.
+    """
+    batches = iter_batches(n_items, bytes_per_item=bytes_per_item)
+    nested = bool(get_active_backend()[0].nesting_level)
+    if nested or effective_n_jobs(n_jobs) == 1:
+        for batch in batches:
+            function(batch)
+    else:
+        Parallel(n_jobs=n_jobs, require="sharedmem")(delayed(function)(batch) for batch in batches)

@@ -1,0 +1,18 @@
+"""Arrays in, arrays out: the compiled kernels, or their readable definitions where the extension was not built."""
+
+import warnings
+
+try:
+    from skimgfeat.kernels._kernels import handcrafted, hog, instruction_set
+except ImportError:
+    from skimgfeat.kernels.reference import handcrafted, hog
+
+    instruction_set = "reference"
+    warnings.warn(
+        "skimgfeat runs without its compiled kernels: results are the same, hundreds of times slower. "
+        "Install a C++ compiler and reinstall skimgfeat to build them.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+__all__ = ["handcrafted", "hog", "instruction_set"]
