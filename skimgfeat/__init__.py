@@ -22,6 +22,8 @@ _PUBLIC = {
     "transform_into": "skimgfeat.jobs",
 }
 
+_SUBMODULES = ("datasets", "features", "io", "jobs", "kernels", "preprocessing", "recipes", "testing")
+
 __version__ = "0.1.0"
 __all__ = sorted(_PUBLIC)
 
@@ -29,10 +31,10 @@ __all__ = sorted(_PUBLIC)
 def __getattr__(name):
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)
-    if name in {"datasets", "testing"}:
+    if name in _SUBMODULES:
         return import_module(f"skimgfeat.{name}")
     raise AttributeError(f"module 'skimgfeat' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*__all__, "__version__"])
+    return sorted([*__all__, *_SUBMODULES, "__version__"])

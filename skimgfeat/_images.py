@@ -40,14 +40,14 @@ def check_images(estimator, X, *, reset, allow_negative=True):
     owner = type(estimator).__name__
     wanted = check_image_shape(owner, estimator.image_shape)
     X = _stack_images(owner, X)
-    if np.ndim(X) > 2 and not hasattr(X, "toarray"):
+    if n_dimensions(X) > 2 and not hasattr(X, "toarray"):
         X = np.asanyarray(X)
         if X.ndim > 4:
             raise ValueError(
                 f"{owner}: X must be images of shape (n_samples, rows, cols[, channels]) "
                 f"or rows with image_shape, got an array of shape {X.shape}."
             )
-        shape = _resolve_shape(owner, wanted, X.shape[1:])
+        shape = resolve_shape(owner, wanted, X.shape[1:])
         _check_same_shape(estimator, shape, reset)
         images = _validate_arrays(estimator, X, reset).reshape(len(X), *shape)
     else:
@@ -62,6 +62,11 @@ def check_images(estimator, X, *, reset, allow_negative=True):
     return images
 
 
+def n_dimensions(X):
+    """Return the number of dimensions of anything that becomes an array."""
+    return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+
+
 def scaled_batch(batch):
     """Return a batch as the kernels take it, and the value that counts as 1.
 
@@ -73,10 +78,12 @@ def scaled_batch(batch):
     Returns
     -------
     batch : C-contiguous ndarray of dtype uint8, uint16, float32 or float64
-        float16 becomes float32; integers other than uint8, uint16 and bool become float64, as they are.
+        In the machine's byte order. float16 becomes float32; integers other than uint8, uint16 and bool become
+        float64, as they are.
     scale : float
         255 for uint8, 65535 for uint16, otherwise 1.
     """
+    batch = batch.astype(batch.dtype.newbyteorder("="), copy=False)
     scale = _FULL_SCALE.get(batch.dtype, 1.0)
     if batch.dtype == bool:
         batch = batch.view(np.uint8)
@@ -102,7 +109,7 @@ def _stack_images(owner, X):
     return np.stack([np.asarray(image) for image in X])
 
 
-def _resolve_shape(owner, wanted, shape):
+def resolve_shape(owner, wanted, shape):
     """Compare the shape of images with the parameter image_shape, where -1 stands for any side."""
     if wanted is not None and (
         len(wanted) != len(shape) or any(a not in (-1, b) for a, b in zip(wanted, shape, strict=True))

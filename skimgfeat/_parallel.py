@@ -23,8 +23,10 @@ def run_batches(function, n_items, *, bytes_per_item, n_jobs):
     """
     batches = iter_batches(n_items, bytes_per_item=bytes_per_item)
     nested = bool(get_active_backend()[0].nesting_level)
-    if nested or effective_n_jobs(n_jobs) == 1:
+    # Counted here: under require="sharedmem", joblib takes None for 1 whatever a parallel_config says.
+    n_threads = 1 if nested else effective_n_jobs(n_jobs)
+    if n_threads == 1:
         for batch in batches:
             function(batch)
     else:
-        Parallel(n_jobs=n_jobs, require="sharedmem")(delayed(function)(batch) for batch in batches)
+        Parallel(n_jobs=n_threads, require="sharedmem")(delayed(function)(batch) for batch in batches)

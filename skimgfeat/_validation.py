@@ -1,5 +1,6 @@
 """Parameter checks, one sentence each: who, what must hold, what was got."""
 
+import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,7 +19,7 @@ def check_number(owner, name, value):
     """Return ``value`` as a finite float."""
     if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{owner}: {name} must be a number, got {value!r}.")
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         raise ValueError(f"{owner}: {name} must be finite, got {value!r}.")
     return float(value)
 

@@ -1,0 +1,65 @@
+"""What the handcrafted families share: parameters, the images they take, and the call of the kernel."""
+
+from abc import abstractmethod
+
+from skimgfeat._base import ImageFeatures
+from skimgfeat._images import scaled_batch
+from skimgfeat._validation import check_choice, check_number
+from skimgfeat.kernels import handcrafted
+
+
+def check_mask_parameters(owner, threshold, polarity):
+    """Return the kernel's keyword parameters for the mask: ``threshold`` (None for Otsu's) and ``dark``."""
+    if isinstance(threshold, str):
+        if threshold != "otsu":
+            raise ValueError(f"{owner}: threshold must be a number or 'otsu', got {threshold!r}.")
+        cut = None
+    else:
+        cut = check_number(owner, "threshold", threshold)
+    return {"threshold": cut, "dark": check_choice(owner, "polarity", polarity, ("bright", "dark")) == "dark"}
+
+
+def check_gray_or_rgb(owner, image_shape):
+    """Return rows and columns of images that have one channel or three."""
+    rows, cols, *channels = image_shape
+    if channels and channels[0] not in (1, 3):
+        raise ValueError(
+            f"{owner}: X must hold gray images or RGB images with 3 channels, got images of shape {image_shape}. "
+            "Drop an alpha channel with X[..., :3], or take one channel with X[..., 0]."
+        )
+    return rows, cols
+
+
+def extract_families(images, out, columns, *, threshold, dark, hog=None):
+    """Fill ``out`` by one call of the kernel; ``columns`` maps each family to its first column."""
+    batch, scale = scaled_batch(images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images)
+    handcrafted(batch, out, scale=scale, columns=columns, threshold=threshold, dark=dark, hog=hog)
+
+
+class FamilyFeatures(ImageFeatures):
+    """Base of the families of numbers about a mask; a subclass names its kernel family and its columns."""
+
+    _family: str
+
+    def __init__(self, image_shape=None, threshold=0, polarity="bright", n_jobs=None):
+        self.image_shape = image_shape
+        self.threshold = threshold
+        self.polarity = polarity
+        self.n_jobs = n_jobs
+
+    @staticmethod
+    @abstractmethod
+    def _column_names(rows, cols):
+        """Return the names of the columns for images of this size."""
+
+    def _mask_parameters(self):
+        return check_mask_parameters(type(self).__name__, self.threshold, self.polarity)
+
+    def _check_parameters(self):
+        self._mask_parameters()
+
+    def _feature_names(self, image_shape):
+        return self._column_names(*check_gray_or_rgb(type(self).__name__, image_shape))
+
+    def _extract(self, images, out):
+        extract_families(images, out, {self._family: 0}, **self._mask_parameters())

@@ -1,0 +1,18 @@
+"""Reading images and labels, writing features: files only, no estimator."""
+
+from skimgfeat.io._decode import decode_image
+from skimgfeat.io._features import write_features
+from skimgfeat.io._files import atomic_write
+from skimgfeat.io._idx import read_idx
+from skimgfeat.io._parquet import read_class_names
+from skimgfeat.io._readers import read_images, read_labels
+
+__all__ = [
+    "atomic_write",
+    "decode_image",
+    "read_class_names",
+    "read_idx",
+    "read_images",
+    "read_labels",
+    "write_features",
+]

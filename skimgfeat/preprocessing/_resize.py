@@ -1,0 +1,383 @@
+"""Images of any size to images of one size."""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import check_is_fitted
+
+from skimgfeat._base import ImageMap
+from skimgfeat._images import check_images, n_dimensions, resolve_shape
+from skimgfeat._parallel import run_batches
+from skimgfeat._validation import check_choice, check_flag, check_image_shape, check_n_jobs, check_pair
+
+_METHODS = ("auto", "exact", "fast")
+# Gaussians end at this many standard deviations, as in scipy.ndimage.
+_TRUNCATE = 4.0
+# The part of an image that is held in floating point at a time stays near the size of a core's second-level cache.
+_SLAB_BYTES = 1 << 21
+# cv2.resize by area takes up to this many channels.
+_CV2_CHANNELS = 4
+_CV2_TYPES = tuple(map(np.dtype, ("uint8", "uint16", "int16", "float32", "float64")))
+
+
+@lru_cache(maxsize=256)
+def _resampling_matrix(n_in, n_out):
+    """Return the (n_out, n_in) sparse matrix that resamples one axis as skimage.transform.resize does.
+
+    A Gaussian of standard deviation (n_in / n_out - 1) / 2 where the axis shrinks, then linear interpolation between
+    pixel centers, both mirrored about the centers of the border pixels.
+    """
+    factor = n_in / n_out
+    centers = (np.arange(n_out) + 0.5) * factor - 0.5
+    left = np.floor(centers).astype(int)
+    right_weight = centers - left
+    sigma = max(0.0, (factor - 1) / 2)
+    radius = int(_TRUNCATE * sigma + 0.5)
+    offsets = np.arange(-radius, radius + 1)
+    gaussian = np.exp(-0.5 * (offsets / sigma) ** 2) if radius else np.ones(1)
+    gaussian /= gaussian.sum()
+    weights = np.outer(1 - right_weight, np.append(gaussian, 0)) + np.outer(right_weight, np.append(0, gaussian))
+    sources = left[:, None] + np.arange(-radius, radius + 2)
+    last = n_in - 1
+    sources = last - np.abs(last - sources % max(1, 2 * last))
+    targets = np.repeat(np.arange(n_out), sources.shape[1])
+    matrix = sparse.csr_array((weights.ravel(), (targets, sources.ravel())), shape=(n_out, n_in))
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return matrix
+
+
+@lru_cache(maxsize=256)
+def _bands(n_in, n_out, n_rows, dtype):
+    """Cut the matrix into bands of n_rows rows: (slice of outputs, slice of inputs that matter, their weights)."""
+    matrix = _resampling_matrix(n_in, n_out).astype(dtype)
+    bands = []
+    for start in range(0, n_out, n_rows):
+        band = matrix[start : start + n_rows]
+        inputs = slice(int(band.indices.min()), int(band.indices.max()) + 1)
+        bands.append((slice(start, start + band.shape[0]), inputs, band[:, inputs]))
+    return bands
+
+
+def _to_floats(images, **layout):
+    """Copy images as float32 where that holds their values to a fraction of a level, else as float64."""
+    dtype = images.dtype
+    narrow = (dtype.kind in "bui" and dtype.itemsize <= 2) or dtype == np.float16
+    floats = images.astype(np.float32 if narrow else np.float64, **layout)
+    if dtype.kind in "iu" and dtype.itemsize == 8 and np.abs(floats).max() >= 2**53:
+        raise ValueError("Resize: X holds integers of 2**53 or more, which float64 rounds: divide them first.")
+    return floats
+
+
+def _store(values, out):
+    """Write values into out, floats rounded where out holds integers or truth values."""
+    out[...] = np.rint(values) if values.dtype.kind == "f" and out.dtype.kind != "f" else values
+
+
+def _resize_exact(images, out):
+    """Fill out, (n, rows, cols[, channels]), by two matrix products an image: down its columns, then along its rows.
+
+    The matrices are sparse, so the order in which a pixel's terms are summed is fixed: no value depends on the batch,
+    the number of threads or the linear algebra library.
+    """
+    (n, rows_in, cols_in), channels = images.shape[:3], images.shape[3:]
+    rows_out, cols_out = out.shape[1:3]
+    dtype = _to_floats(images[:1, :1]).dtype
+    bytes_per_row = n * cols_in * math.prod(channels) * dtype.itemsize * max(1, rows_in / rows_out)
+    n_rows = 1 << max(2, int(_SLAB_BYTES / bytes_per_row).bit_length() - 1)
+    ((_, cols, along_rows),) = _bands(cols_in, cols_out, cols_out, dtype)
+    for rows, inputs, down_columns in _bands(rows_in, rows_out, n_rows, dtype):
+        slab = _to_floats(images[:, inputs, cols].swapaxes(0, 1), order="C")
+        slab = down_columns @ slab.reshape(slab.shape[0], -1)
+        slab = slab.reshape(slab.shape[0], n, -1, *channels).swapaxes(0, 2)
+        slab = along_rows @ slab.reshape(slab.shape[0], -1)
+        _store(np.moveaxis(slab.reshape(cols_out, n, -1, *channels), 0, 2), out[:, rows])
+    if images.dtype.kind == "f":
+        axes = tuple(range(1, images.ndim))
+        np.clip(out, images.min(axes, keepdims=True), images.max(axes, keepdims=True), out=out)
+
+
+def _resize_fast(images, out):
+    """Fill out by cv2.resize: by area along the sides that shrink, then linearly along those that grow."""
+    import cv2
+
+    rows, cols = out.shape[1:3]
+    shrunk = min(cols, images.shape[2]), min(rows, images.shape[1])
+    n_channels = math.prod(images.shape[3:])
+    for image, target in zip(images, out, strict=True):
+        pixels = image.view(np.uint8) if image.dtype == bool else image
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+        is_foreign = pixels.dtype not in _CV2_TYPES
+        pixels = (_to_floats(pixels) if is_foreign else pixels).reshape(*image.shape[:2], n_channels)
+        target = target.reshape(rows, cols, n_channels)
+        for start in range(0, n_channels, _CV2_CHANNELS):
+            group = slice(start, start + _CV2_CHANNELS)
+            resized = cv2.resize(np.ascontiguousarray(pixels[..., group]), shrunk, interpolation=cv2.INTER_AREA)
+            if shrunk != (cols, rows):
+                resized = cv2.resize(resized, (cols, rows), interpolation=cv2.INTER_LINEAR)
+            if is_foreign:
+                # cv2's weights are float32: their sum can pass 1, and so a value its type's limits.
+                np.clip(resized, pixels.min(), pixels.max(), out=resized)
+            _store(resized.reshape(rows, cols, -1), target[..., group])
+
+
+def _resample(images, out, method, keep_aspect):
+    """Fill out, (n, rows, cols[, channels]), with images of one shape brought to its size."""
+    rows_in, cols_in = images.shape[1:3]
+    if keep_aspect:
+        out[...] = 0
+        out = out[:, *_centered(rows_in, cols_in, *out.shape[1:3])]
+    rows_out, cols_out = out.shape[1:3]
+    if method == "auto":
+        method = "fast" if rows_in >= 2 * rows_out and cols_in >= 2 * cols_out else "exact"
+    if (rows_in, cols_in) == (rows_out, cols_out):
+        out[...] = images
+    elif method == "fast":
+        _resize_fast(images, out)
+    else:
+        _resize_exact(images, out)
+
+
+def _centered(rows_in, cols_in, rows, cols):
+    """Return the slices of a rows x cols frame that the scaled image fills, its proportions kept."""
+    # The side that fills its length exactly is found in integers; the other is rounded, and no side vanishes.
+    rows_fill = rows_in * cols >= cols_in * rows
+    height = rows if rows_fill else max(1, (2 * rows_in * cols + cols_in) // (2 * cols_in))
+    width = max(1, (2 * cols_in * rows + rows_in) // (2 * rows_in)) if rows_fill else cols
+    top, left = (rows - height) // 2, (cols - width) // 2
+    return slice(top, top + height), slice(left, left + width)
+
+
+def _is_list_of_images(X):
+    is_list = isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
+    return is_list and len(X) > 0 and np.ndim(X[0]) > 1
+
+
+def _check_list(owner, X, image_shape):
+    """Return a list of images as a list of arrays that share their type and channels."""
+    images = [np.asarray(image) for image in X]
+    first = images[0]
+    for index, image in enumerate(images):
+        if image.ndim not in (2, 3) or image.size == 0:
+            raise ValueError(
+                f"{owner}: image {index} of X has shape {image.shape}; each must be (rows, cols) "
+                "or (rows, cols, channels), and not empty."
+            )
+        if image.dtype.kind not in "buif":
+            raise TypeError(f"{owner}: image {index} of X must hold real numbers, got dtype {image.dtype}.")
+        if image.dtype != first.dtype or image.shape[2:] != first.shape[2:]:
+            raise ValueError(
+                f"{owner}: image {index} of X is {_kind(image.shape)} {image.dtype}, but image 0 is "
+                f"{_kind(first.shape)} {first.dtype}; convert them to one type and number of channels."
+            )
+        resolve_shape(owner, image_shape, image.shape)
+        assert_all_finite(image, estimator_name=owner, input_name=f"X[{index}]")
+    return images
+
+
+def _kind(shape):
+    return "gray" if len(shape) == 2 else f"{shape[2]}-channel"
+
+
+class Resize(ImageMap):
+    """Bring images to one size.
+
+    Gray and color images of any real type; the type stays, integers are rounded to nearest.
+
+    Parameters
+    ----------
+    size : tuple of int
+        The (rows, cols) of the output, in pixels.
+    method : {"auto", "exact", "fast"}, default="auto"
+        How pixels are computed, decided for each image size:
+
+        - "exact": what ``skimage.transform.resize(image, size, order=1, mode="reflect", anti_aliasing=True,
+          preserve_range=True)`` defines: along a side that shrinks by a factor f, a Gaussian of standard deviation
+          (f - 1) / 2 against aliasing, then linear interpolation.
+        - "fast": ``cv2.resize``, by area (``INTER_AREA``) along sides that shrink, then linearly (``INTER_LINEAR``)
+          along sides that grow.
+        - "auto": "fast" where both sides shrink by 2 or more, else "exact".
+    keep_aspect : bool, default=False
+        Whether to scale an image only as far as it fits into ``size``, center it there, and fill the rest with 0.
+        Where the margins differ by a pixel, the larger is at the bottom or right.
+    image_shape : tuple of int or None, default=None
+        The (rows, cols) or (rows, cols, channels) that rows given as X stand for; one side may be -1, as in numpy's
+        ``reshape``. Images given as images must have this shape where it is not None.
+    n_jobs : int or None, default=None
+        Number of threads. None is 1 unless a ``joblib.parallel_config`` says otherwise; -1 is every processor. The
+        result does not depend on it.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int or None
+        Shape of the images seen at ``fit``; None where their shapes differed.
+    n_features_in_ : int
+        rows x cols x channels of the images seen at ``fit``; missing where their shapes differed.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names of the data frame seen at ``fit``, where X was one.
+
+    See Also
+    --------
+    Flatten : Lay images out as rows of pixels.
+
+    Notes
+    -----
+    Any size is welcome at ``transform``, whatever was seen at ``fit``: the output has one shape all the same. What
+    must agree with ``fit`` is the number of channels, and the width of rows.
+
+    "exact" gives scikit-image's numbers [1]_ to about 1e-7 of the range for floats, within 1 level for integers
+    (scikit-image returns them unrounded). Deviations from it: the type is kept (float16, float32 and float64 are
+    rounded to, integers to the nearest, halves to even), and truth values are resized as 0 and 1 (scikit-image refuses
+    to smooth them), True where the result is more than 1/2. Integers of 2**53 or more are an error.
+
+    "fast" gives cv2's own numbers. Types that cv2 does not take are computed in floating point and rounded.
+
+    Averages over the source pixels leave a shrunk image without aliasing whatever the method: "exact" blurs a little
+    more than "fast".
+
+    References
+    ----------
+    .. [1] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2:e453, 2014,
+       :doi:`10.7717/peerj.453`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimgfeat import Resize
+    >>> images = np.zeros((5, 28, 28), dtype=np.uint8)
+    >>> Resize((32, 32)).fit_transform(images).shape
+    (5, 32, 32)
+
+    Images of different sizes, their proportions kept:
+
+    >>> images = [np.full((40, 20), 9, dtype=np.uint8), np.full((10, 30), 9, dtype=np.uint8)]
+    >>> small = Resize((4, 4), keep_aspect=True).fit_transform(images)
+    >>> small[0]
+    array([[0, 9, 9, 0],
+           [0, 9, 9, 0],
+           [0, 9, 9, 0],
+           [0, 9, 9, 0]], dtype=uint8)
+    """
+
+    def __init__(self, size, method="auto", keep_aspect=False, image_shape=None, n_jobs=None):
+        self.size = size
+        self.method = method
+        self.keep_aspect = keep_aspect
+        self.image_shape = image_shape
+        self.n_jobs = n_jobs
+
+    def fit(self, X, y=None):
+        """Check the parameters and learn the number of channels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
+            Images, or rows laid out by ``image_shape``; or a list or object array of images of any sizes that share
+            their type and number of channels.
+        y : None
+            Ignored; here for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : Resize
+            The fitted step.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a parameter or input that cannot be used.
+        """
+        owner = type(self).__name__
+        check_pair(owner, "size", self.size)
+        check_choice(owner, "method", self.method, _METHODS)
+        check_flag(owner, "keep_aspect", self.keep_aspect)
+        check_n_jobs(owner, self.n_jobs)
+        if _is_list_of_images(X):
+            images = _check_list(owner, X, check_image_shape(owner, self.image_shape))
+            self._remember_shapes({image.shape for image in images})
+        else:
+            images = check_images(self, X, reset=True)
+        self._channels = images[0].shape[2:]
+        return self
+
+    def transform(self, X):
+        """Bring each image to ``size``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
+            Images of any size with as many channels as at ``fit``; rows of the width seen at ``fit``; or a list or
+            object array of images as at ``fit``.
+
+        Returns
+        -------
+        images : ndarray of shape (n_samples, size[0], size[1]) or (n_samples, size[0], size[1], channels)
+            The images, of the dtype of X, in the order of X; images also where X holds rows.
+
+        Raises
+        ------
+        TypeError
+            For images in a list that do not hold real numbers.
+        ValueError
+            For another number of channels or width of rows than at ``fit``, images in a list that differ in type or
+            channels, an empty X, NaN or infinities.
+        """
+        check_is_fitted(self)
+        images = self._check_transform_input(X)
+        dtype = images[0].dtype.newbyteorder("=")
+        out = np.empty((len(images), *self.size, *self._channels), dtype=dtype)
+        n_values = sum(image.size for image in images) if isinstance(images, list) else images.size
+        run_batches(
+            lambda batch: self._fill(images[batch], out[batch]),
+            len(images),
+            # Held as float32 or float64 while they are computed.
+            bytes_per_item=(n_values // len(images) + out[0].size) * max(4, dtype.itemsize),
+            n_jobs=self.n_jobs,
+        )
+        return out
+
+    def _remember_shapes(self, shapes):
+        """Set the fitted attributes for a list of images; of several shapes, none is expected again."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(name, None)
+        self.image_shape_ = None
+        if len(shapes) == 1:
+            (self.image_shape_,) = shapes
+            self.n_features_in_ = math.prod(self.image_shape_)
+
+    def _check_transform_input(self, X):
+        owner = type(self).__name__
+        if _is_list_of_images(X):
+            images = _check_list(owner, X, self.image_shape)
+        elif n_dimensions(X) > 2 or self.image_shape_ is None:
+            # Checked by an unfitted copy, since any size will do.
+            images = check_images(clone(self), X, reset=True)
+        else:
+            images = check_images(self, X, reset=False)
+        if images[0].shape[2:] != self._channels:
+            raise ValueError(
+                f"X holds {_kind(images[0].shape)} images, but {owner} was fitted on "
+                f"{_kind((0, 0, *self._channels))} images."
+            )
+        return images
+
+    def _fill(self, images, out):
+        if isinstance(images, np.ndarray):
+            _resample(images, out, self.method, self.keep_aspect)
+            return
+        indices_by_shape: dict[tuple, list[int]] = {}
+        for index, image in enumerate(images):
+            indices_by_shape.setdefault(image.shape, []).append(index)
+        for indices in indices_by_shape.values():
+            resized = np.empty((len(indices), *out.shape[1:]), dtype=out.dtype)
+            _resample(np.stack([images[index] for index in indices]), resized, self.method, self.keep_aspect)
+            out[indices] = resized
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

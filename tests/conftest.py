@@ -1,0 +1,28 @@
+import os
+
+# Before scikit-learn and SciPy are imported: one of scikit-learn's common checks asks for it.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder of the real data."""
+    folder = os.environ.get("SKIMGFEAT_DATA")
+    if not folder:
+        pytest.skip("SKIMGFEAT_DATA does not name the folder of the real data")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def scikit_image_loop():
+    """The module features/scikit_image_loop.py, which the benchmarks run too."""
+    path = Path(__file__).parent / "features" / "scikit_image_loop.py"
+    spec = importlib.util.spec_from_file_location("scikit_image_loop", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

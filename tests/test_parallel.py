@@ -1,0 +1,85 @@
+"""Batches and threads: skimgfeat/_parallel.py."""
+
+import contextlib
+import threading
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed, parallel_config
+from numpy.testing import assert_array_equal
+
+from skimgfeat._parallel import iter_batches, run_batches
+
+
+@pytest.mark.parametrize("n_items", [0, 1, 5, 1000])
+@pytest.mark.parametrize("bytes_per_item", [0, 1, 1000, 300_000, 10**12])
+def test_batches_cover_the_range_once_in_order(n_items, bytes_per_item):
+    batches = list(iter_batches(n_items, bytes_per_item=bytes_per_item))
+    assert_array_equal([i for batch in batches for i in range(n_items)[batch]], range(n_items))
+    assert all(
+        batch.stop - batch.start == 1 or (batch.stop - batch.start) * bytes_per_item <= 2**20 for batch in batches
+    )
+
+
+def test_batch_size_is_kept():
+    sizes = [batch.stop - batch.start for batch in iter_batches(10, bytes_per_item=1, batch_size=4)]
+    assert sizes == [4, 4, 2]
+
+
+def run_and_count_threads(n_jobs, patience):
+    """Run 40 batches of one item; return how often each item was seen, and on how many threads.
+
+    The first two batches wait for each other, at most ``patience`` seconds, so that two threads do show.
+    """
+    counts = np.zeros(40, dtype=int)
+    threads = set()
+    together = threading.Barrier(2, timeout=patience)
+
+    def work(batch):
+        if batch.start < 2:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                together.wait()
+        threads.add(threading.get_ident())
+        counts[batch] += 1
+
+    run_batches(work, 40, bytes_per_item=2**20, n_jobs=n_jobs)
+    return counts, len(threads)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1])
+def test_one_thread(n_jobs):
+    counts, n_threads = run_and_count_threads(n_jobs, patience=0.1)
+    assert_array_equal(counts, 1)
+    assert n_threads == 1
+
+
+def test_two_threads():
+    counts, n_threads = run_and_count_threads(2, patience=10)
+    assert_array_equal(counts, 1)
+    assert n_threads == 2
+
+
+@pytest.mark.parametrize("config", [{}, {"backend": "loky"}, {"backend": "threading"}], ids=str)
+def test_parallel_config_decides_for_none(config):
+    with parallel_config(n_jobs=2, **config):
+        _, n_threads = run_and_count_threads(None, patience=10)
+    assert n_threads == 2
+
+
+def test_one_thread_inside_another_joblib_call():
+    results = Parallel(n_jobs=2, backend="threading")(
+        delayed(run_and_count_threads)(n_jobs, patience=0.1) for n_jobs in (1, 2)
+    )
+    for counts, n_threads in results:
+        assert_array_equal(counts, 1)
+        assert n_threads == 1
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_error_of_a_batch_passes_through(n_jobs):
+    def work(batch):
+        if batch.start == 7:
+            raise ValueError("batch 7")
+
+    with pytest.raises(ValueError, match="batch 7"):
+        run_batches(work, 20, bytes_per_item=2**20, n_jobs=n_jobs)
