@@ -36,11 +36,11 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet uv
 
 $(VENV)/.demo-installed: $(SOURCES) | $(BIN)/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python ".[parquet,plot]"
+	$(BIN)/uv pip install --quiet --reinstall-package skimgfeat --python $(BIN)/python ".[parquet,plot]"
 	touch $@
 
 $(VENV)/.all-installed: $(SOURCES) | $(BIN)/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python ".[all]"
+	$(BIN)/uv pip install --quiet --reinstall-package skimgfeat --python $(BIN)/python ".[all]"
 	touch $@ $(VENV)/.demo-installed
 
 clean:

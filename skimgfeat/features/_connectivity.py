@@ -51,7 +51,7 @@ class Connectivity(FamilyFeatures):
     References
     ----------
     .. [1] S. B. Gray, "Local properties of binary images in two dimensions", IEEE Transactions on Computers C-20(5),
-       1971, :doi:`10.1109/T-C.1971.223289`
+       1971, https://doi.org/10.1109/T-C.1971.223289
 
     Examples
     --------

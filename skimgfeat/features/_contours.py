@@ -61,7 +61,7 @@ class ContourFeatures(FamilyFeatures):
     ----------
     .. [1] K. Benkrid and D. Crookes, "Design and FPGA Implementation of a Perimeter Estimator", The Queen's University
        of Belfast; as cited by scikit-image
-    .. [2] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2014, :doi:`10.7717/peerj.453`
+    .. [2] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2014, https://doi.org/10.7717/peerj.453
 
     Examples
     --------

@@ -54,7 +54,7 @@ class GeometryFeatures(FamilyFeatures):
 
     References
     ----------
-    .. [1] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2014, :doi:`10.7717/peerj.453`
+    .. [1] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2014, https://doi.org/10.7717/peerj.453
 
     Examples
     --------

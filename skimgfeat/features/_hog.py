@@ -126,8 +126,8 @@ class HOG(ImageFeatures):
     References
     ----------
     .. [1] N. Dalal and B. Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005,
-       :doi:`10.1109/CVPR.2005.177`
-    .. [2] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2014, :doi:`10.7717/peerj.453`
+       https://doi.org/10.1109/CVPR.2005.177
+    .. [2] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2014, https://doi.org/10.7717/peerj.453
 
     Examples
     --------

@@ -52,8 +52,8 @@ class HuMoments(FamilyFeatures):
     References
     ----------
     .. [1] M.-K. Hu, "Visual pattern recognition by moment invariants", IRE Transactions on Information Theory 8(2),
-       1962, :doi:`10.1109/TIT.1962.1057692`
-    .. [2] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2014, :doi:`10.7717/peerj.453`
+       1962, https://doi.org/10.1109/TIT.1962.1057692
+    .. [2] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2014, https://doi.org/10.7717/peerj.453
 
     Examples
     --------

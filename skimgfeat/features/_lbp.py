@@ -43,16 +43,15 @@ class LBP(FamilyFeatures):
     The patterns are those of ``skimage.feature.local_binary_pattern(image, P=8, R=1, method="uniform")`` [2]_: points
     between pixels are interpolated, outside the image is 0. Gray values themselves are compared, not a mask: integers
     as integers, of 16 bits too, and floats in float64. Where neighbors and pixel lie on a plane, the rounding of the
-    interpolation decides, as in scikit-image. scikit-image counts changes between the eight points from the first to
-    the last and not from the last to the first, so that a few patterns count as uniform that are not in [1]_. Shares
-    are of the number of pixels plus 1e-7. A color image becomes gray first (Pillow's mode L).
+    interpolation decides, as in scikit-image. Shares are of the number of pixels plus 1e-7. A color image becomes gray
+    first (Pillow's mode L).
 
     References
     ----------
     .. [1] T. Ojala, M. Pietikainen and T. Maenpaa, "Multiresolution gray-scale and rotation invariant texture
        classification with local binary patterns", IEEE Transactions on Pattern Analysis and Machine Intelligence
-       24(7), 2002, :doi:`10.1109/TPAMI.2002.1017623`
-    .. [2] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2014, :doi:`10.7717/peerj.453`
+       24(7), 2002, https://doi.org/10.1109/TPAMI.2002.1017623
+    .. [2] S. van der Walt et al., "scikit-image: image processing in Python", PeerJ 2014, https://doi.org/10.7717/peerj.453
 
     Examples
     --------

@@ -52,7 +52,7 @@ class ProjectionHistograms(FamilyFeatures):
     References
     ----------
     .. [1] O. D. Trier, A. K. Jain and T. Taxt, "Feature extraction methods for character recognition: a survey",
-       Pattern Recognition 29(4), 1996, :doi:`10.1016/0031-3203(95)00118-2`
+       Pattern Recognition 29(4), 1996, https://doi.org/10.1016/0031-3203(95)00118-2
 
     Examples
     --------

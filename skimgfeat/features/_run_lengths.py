@@ -52,7 +52,7 @@ class RunLengths(FamilyFeatures):
     References
     ----------
     .. [1] M. M. Galloway, "Texture analysis using gray level run lengths", Computer Graphics and Image Processing 4(2),
-       1975, :doi:`10.1016/S0146-664X(75)80008-6`
+       1975, https://doi.org/10.1016/S0146-664X(75)80008-6
 
     Examples
     --------

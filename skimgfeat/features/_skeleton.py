@@ -54,7 +54,7 @@ class SkeletonFeatures(FamilyFeatures):
     References
     ----------
     .. [1] T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm for thinning digital patterns", Communications of the
-       ACM 27(3), 1984, :doi:`10.1145/357994.358023`
+       ACM 27(3), 1984, https://doi.org/10.1145/357994.358023
 
     Examples
     --------

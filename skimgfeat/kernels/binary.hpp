@@ -249,13 +249,16 @@ class Binary {
         }
     }
 
-    int count_range(int r, int start, int end) const {
+    // Foreground pixels in rows [top, bottom) and columns [left, right), as far as they are in the image.
+    int count_box(int top, int bottom, int left, int right) const {
         int sum = 0;
-        if (start < 0) start = 0;
-        if (end > cols_) end = cols_;
-        if (start >= end) return 0;
-        for (int k = start / Image::kBits; k * Image::kBits < end; ++k)
-            sum += popcount(static_cast<Word>(mask_.at(k)[r] & Image::range(k, start, end)));
+        if (left < 0) left = 0;
+        if (right > cols_) right = cols_;
+        for (int k = left / Image::kBits; k * Image::kBits < right && left < right; ++k) {
+            const Word columns = Image::range(k, left, right);
+            const Word* row = mask_.at(k);
+            for (int r = top; r < bottom; ++r) sum += popcount(static_cast<Word>(row[r] & columns));
+        }
         return sum;
     }
 
@@ -265,8 +268,7 @@ class Binary {
             const int top = bound(i, rows_), bottom = bound(i + 1, rows_);
             for (int j = 0; j < 4; ++j) {
                 const int left = bound(j, cols_), right = bound(j + 1, cols_);
-                int sum = 0;
-                for (int r = top; r < bottom; ++r) sum += count_range(r, left, right);
+                const int sum = count_box(top, bottom, left, right);
                 const double size = static_cast<double>(bottom - top) * (right - left);
                 out[4 * i + j] = size > 0 ? static_cast<float>(sum / size) : 0.0f;
             }
@@ -527,7 +529,7 @@ class Binary {
             const int first = r - (rows_ - 1);  // column of diagonal 0
             int counted = 0;
             for (int i = 0; i < 3; ++i) {
-                const int n = count_range(r, first + i * group, first + (i + 1) * group);
+                const int n = count_box(r, r + 1, first + i * group, first + (i + 1) * group);
                 diagonal[i] += n;
                 counted += n;
             }

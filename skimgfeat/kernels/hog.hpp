@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <initializer_list>
+#include <limits>
 
 #include "arena.hpp"
 #include "bits.hpp"
@@ -45,8 +46,7 @@ inline BinEdges make_bin_edges(const HogPlan& plan, Arena& arena) {
         double tangent = folded == 45 ? 1.0 : std::tan(folded * (kPi / 180));
         if (folded == 0) tangent = 0;
         edges.tangent[quadrant][used[quadrant]++] = tangent;
-        if (edge < 180) edges.base[1] = k;
-        if (edge <= 180) edges.base[2] = k;
+        if (edge < 180) edges.base[1] = edges.base[2] = k;
     }
     edges.base[3] = n - 1;
     for (int u : used) edges.count = u > edges.count ? u : edges.count;
@@ -110,6 +110,7 @@ class Hog {
                 if (!flat) {
                     plan_.is_signed ? hard_bins<true, false>() : edges_.symmetric ? hard_bins<false, true>()
                                                                                  : hard_bins<false, false>();
+                    if (std::numeric_limits<T>::is_integer == false && !plan_.is_signed) bin_near_zero();
                     vote();
                 }
                 if ((r + 1) % plan_.cell_rows == 0) close_cell_row(r / plan_.cell_rows);
@@ -241,6 +242,18 @@ class Hog {
         std::int32_t* result = bin_;
         SKIMGFEAT_INDEPENDENT
         for (int c = 0; c < n; ++c) result[c] = static_cast<std::int32_t>(bin[c]);
+    }
+
+    // Angles within rounding of 0 from below, which only floats can have: scikit-image's arithmetic gives 0, or exactly
+    // 180, for which there is no bin and the vote is lost.
+    void bin_near_zero() {
+        for (int c = 0; c < used_cols_; ++c) {
+            const double x = gx_[c], y = gy_[c];
+            if (x * y >= 0 || std::fabs(y) >= std::fabs(x) * 1e-15) continue;
+            const double angle = std::fmod(std::atan2(y, x) * (180 / kPi), 180.0);
+            if (angle < 0 && angle + 180 == 180) magnitude_[c] = 0;
+            if (angle == 0) bin_[c] = 0;
+        }
     }
 
     // Neighboring columns vote into different copies of the cells, so that no vote waits for the one before.

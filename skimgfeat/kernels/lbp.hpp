@@ -50,9 +50,9 @@ class Lbp {
             if (r > 0) count_codes(r - 1, counts);
         }
         count_codes(rows_ - 1, counts);
-        const float pixels = static_cast<float>(static_cast<double>(rows_) * cols_) + 1e-7f;
+        const double pixels = static_cast<double>(rows_) * cols_ + 1e-7;
         for (int k = 0; k < 10; ++k)
-            out[k] = static_cast<float>(counts[0][k] + counts[1][k] + counts[2][k] + counts[3][k]) / pixels;
+            out[k] = static_cast<float>((counts[0][k] + counts[1][k] + counts[2][k] + counts[3][k]) / pixels);
     }
 
   private:

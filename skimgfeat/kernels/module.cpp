@@ -77,8 +77,8 @@ Images as_images(const Batch& batch, double scale) {
 
 Rows as_rows(const Out& out, const Images& images, std::ptrdiff_t needed) {
     if (static_cast<std::ptrdiff_t>(out.shape(0)) != images.count ||
-        static_cast<std::ptrdiff_t>(out.shape(1)) < needed || (out.shape(1) > 1 && out.stride(1) != 1))
-        throw std::invalid_argument("out must hold one contiguous row of sufficient length for each image");
+        static_cast<std::ptrdiff_t>(out.shape(1)) != needed || (out.shape(1) > 1 && out.stride(1) != 1))
+        throw std::invalid_argument("out must hold one contiguous row of the features' length for each image");
     return {out.data(), static_cast<std::ptrdiff_t>(out.stride(0))};
 }
 

@@ -1,6 +1,9 @@
 // Otsu's threshold as skimage.filters.threshold_otsu finds it: every integer a bin, or 256 bins over the range of floats,
 // counts and weights in float32. Definition: reference.py.
 #pragma once
+#include <cmath>
+#include <limits>
+
 #include "arena.hpp"
 
 namespace skimgfeat {
@@ -21,7 +24,7 @@ class Otsu {
             low = image[i] < low ? image[i] : low;
             high = image[i] > high ? image[i] : high;
         }
-        if (low == high) return false;
+        if (is_constant(low, high)) return false;
         std::memset(count_, 0, bins_ * sizeof(float));
         count(image, size, low, high);
         limit = separate();
@@ -29,6 +32,15 @@ class Otsu {
     }
 
   private:
+    // Floats too near each other for 256 bins count as constant.
+    template <typename T>
+    static bool is_constant(T low, T high) {
+        if (std::numeric_limits<T>::is_integer) return low == high;
+        const double a = std::fabs(static_cast<double>(low)), b = std::fabs(static_cast<double>(high));
+        const double least = 1e-12 * (a > b ? a : b);
+        return static_cast<double>(high) - static_cast<double>(low) <= (least > 1e-300 ? least : 1e-300);
+    }
+
     // Integers: bins low ... high, centered on them.
     template <typename T>
     void count(const T* image, std::ptrdiff_t size, T low, T high) {

@@ -207,7 +207,7 @@ def test_out_that_is_read_only(images, tmp_path):
 
 
 def test_estimator_that_is_not_fitted(images):
-    for estimator in (Flatten(), make_pipeline(Resize((2, 2)), Flatten())):
+    for estimator in (Flatten(), make_pipeline(Resize((2, 2)), Flatten()), Recorder()):
         with pytest.raises(NotFittedError):
             transform_into(estimator, images, np.zeros((50, 30)))
 

@@ -180,7 +180,7 @@ def test_fast_where_one_side_grows_shrinks_first(shape, size):
         assert_array_equal(ours, cv2.resize(shrunk, size[::-1], interpolation=cv2.INTER_LINEAR))
 
 
-@pytest.mark.parametrize("size", [(20, 11), (50, 60), (20, 60)])
+@pytest.mark.parametrize("size", [(20, 11), (17, 12), (50, 60), (20, 60)])
 def test_fast_with_more_channels_than_cv2_takes(size):
     images = make_images(2, (40, 33, 10), "uint8")
     resized = Resize(size, "fast").fit_transform(images)
@@ -244,7 +244,8 @@ def test_auto_is_decided_for_each_image():
         ((3, 5), slice(0, 12), slice(0, 20)),
         ((1, 300), slice(5, 6), slice(0, 20)),
         ((300, 1), slice(0, 12), slice(9, 10)),
-        # 7 x 20 / 33 = 4.2 rows; 12 x 9 / 16 = 6.75 columns, the larger margin at the bottom and right.
+        # 8 x 20 / 33 = 4.8 rows, 7 x 20 / 33 = 4.2 rows, 12 x 9 / 16 = 6.75 columns; the larger margin comes last.
+        ((8, 33), slice(3, 8), slice(0, 20)),
         ((7, 33), slice(4, 8), slice(0, 20)),
         ((16, 9), slice(0, 12), slice(6, 13)),
     ],
