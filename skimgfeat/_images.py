@@ -41,7 +41,7 @@ def check_images(estimator, X, *, reset, allow_negative=True):
     wanted = check_image_shape(owner, estimator.image_shape)
     X = _stack_images(owner, X)
     if n_dimensions(X) > 2 and not hasattr(X, "toarray"):
-        X = np.asanyarray(X)
+        X = np.asarray(X)
         if X.ndim > 4:
             raise ValueError(
                 f"{owner}: X must be images of shape (n_samples, rows, cols[, channels]) "
@@ -55,6 +55,8 @@ def check_images(estimator, X, *, reset, allow_negative=True):
         shape = _shape_of_rows(estimator, wanted, rows.shape[1], reset)
         _check_same_shape(estimator, shape, reset)
         images = rows.reshape(len(rows), *shape)
+    if images.dtype.kind not in "buif":
+        raise TypeError(f"{owner}: X must hold real numbers, got dtype {images.dtype}.")
     if not allow_negative:
         _check_non_negative(owner, images)
     if reset:
@@ -106,7 +108,15 @@ def _stack_images(owner, X):
             f"{owner}: X holds images of {len(shapes)} different shapes ({examples}); "
             "bring them to one size first, for instance with Resize."
         )
-    return np.stack([np.asarray(image) for image in X])
+    images = [np.asarray(image) for image in X]
+    for index, image in enumerate(images):
+        # Stacked together, integers would silently lose their scale beside floats.
+        if image.dtype != images[0].dtype:
+            raise ValueError(
+                f"{owner}: image {index} of X has dtype {image.dtype}, but image 0 has {images[0].dtype}; "
+                "convert them to one type."
+            )
+    return np.stack(images)
 
 
 def resolve_shape(owner, wanted, shape):

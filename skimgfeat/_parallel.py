@@ -1,16 +1,17 @@
 """Batches over images, threads over batches."""
 
-from joblib import Parallel, delayed, effective_n_jobs
+from concurrent.futures import ThreadPoolExecutor
+
+from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 
 # A batch's input and output together stay near the size of a core's second-level cache.
 _BATCH_BYTES = 1 << 20
 
 
-def iter_batches(n_items, *, bytes_per_item, batch_size=None):
-    """Yield slices that cover ``range(n_items)``, each of about a megabyte or of ``batch_size`` items."""
-    if batch_size is None:
-        batch_size = max(1, _BATCH_BYTES // max(1, bytes_per_item))
+def iter_batches(n_items, *, bytes_per_item):
+    """Yield slices that cover ``range(n_items)``, each of about a megabyte."""
+    batch_size = max(1, _BATCH_BYTES // max(1, bytes_per_item))
     for start in range(0, n_items, batch_size):
         yield slice(start, min(start + batch_size, n_items))
 
@@ -21,12 +22,17 @@ def run_batches(function, n_items, *, bytes_per_item, n_jobs):
     ``n_jobs=None`` is 1 unless a ``joblib.parallel_config`` says otherwise. Inside another joblib call, where the
     processors are taken already, it is one thread. ``function`` must release the GIL to gain from threads.
     """
-    batches = iter_batches(n_items, bytes_per_item=bytes_per_item)
+    batches = list(iter_batches(n_items, bytes_per_item=bytes_per_item))
     nested = bool(get_active_backend()[0].nesting_level)
-    # Counted here: under require="sharedmem", joblib takes None for 1 whatever a parallel_config says.
-    n_threads = 1 if nested else effective_n_jobs(n_jobs)
-    if n_threads == 1:
+    n_threads = 1 if nested else min(effective_n_jobs(n_jobs), len(batches))
+    if n_threads <= 1:
         for batch in batches:
             function(batch)
-    else:
-        Parallel(n_jobs=n_threads, require="sharedmem")(delayed(function)(batch) for batch in batches)
+        return
+    # Not joblib.Parallel: its threads take 10 ms and more to start and stop, as long as thousands of small images.
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        for _ in pool.map(function, batches):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)

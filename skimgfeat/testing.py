@@ -26,11 +26,16 @@ _ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class _Subject:
-    """The estimator that is checked, the uint8 images it is shown, and how far its answers may differ."""
+    """The estimator that is checked, the shape of the images it is shown, and how far its answers may differ."""
 
     estimator: BaseEstimator
-    images: np.ndarray
+    image_shape: tuple
     atol: float
+
+    @property
+    def images(self):
+        """Return uint8 images, new ones each time, since an estimator might change them."""
+        return _make_images(self.image_shape)
 
     @property
     def name(self):
@@ -253,7 +258,7 @@ def _check_negative(subject):
 def _check_empty(subject):
     """No images raise ValueError."""
     fitted = subject.fit(subject.images)
-    for X in (subject.images[:0], []):
+    for X in (subject.images[:0], list(subject.images[:0])):
         subject.assert_refused(X, f"an empty {type(X).__name__}")
         subject.assert_refused(X, f"an empty {type(X).__name__}", fitted=fitted)
 
@@ -456,7 +461,7 @@ def check_image_estimator(estimator, *, image_shape=(16, 20), scales_dtypes=True
     scales_dtypes = check_flag(owner, "scales_dtypes", scales_dtypes)
     any_shape = check_flag(owner, "any_shape", any_shape)
     atol = check_number(owner, "atol", atol)
-    subject = _Subject(_plain_clone(estimator), _make_images(image_shape), atol)
+    subject = _Subject(_plain_clone(estimator), image_shape, atol)
     checks = list(_applicable_checks(estimator, scales_dtypes=scales_dtypes, any_shape=any_shape))
     for check in checks:
         check(subject)

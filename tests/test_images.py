@@ -343,3 +343,14 @@ def test_scaled_batch(images, dtype, kernel_dtype, scale):
 def test_scaled_batch_does_not_copy_what_kernels_take(images, dtype):
     X = images.astype(dtype)
     assert np.shares_memory(scaled_batch(X)[0], X)
+
+
+def test_list_of_images_of_different_types_raises():
+    images = [np.full((4, 5), 255, dtype=np.uint8), np.ones((4, 5), dtype=np.float32)]
+    with pytest.raises(ValueError, match=r"image 1 of X has dtype float32, but image 0 has uint8"):
+        FirstAndMean().fit(images)
+
+
+def test_dates_raise():
+    with pytest.raises(TypeError, match="real numbers"):
+        FirstAndMean().fit(np.zeros((2, 3, 4), dtype="datetime64[s]"))

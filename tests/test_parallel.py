@@ -21,11 +21,6 @@ def test_batches_cover_the_range_once_in_order(n_items, bytes_per_item):
     )
 
 
-def test_batch_size_is_kept():
-    sizes = [batch.stop - batch.start for batch in iter_batches(10, bytes_per_item=1, batch_size=4)]
-    assert sizes == [4, 4, 2]
-
-
 def run_and_count_threads(n_jobs, patience):
     """Run 40 batches of one item; return how often each item was seen, and on how many threads.
 

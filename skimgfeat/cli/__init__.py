@@ -1,0 +1,67 @@
+"""The command ``skimgfeat``.
+
+Each command is a module with ``add_parser(subparsers)`` and ``run(args)``, which returns the exit code. Only argparse
+and its like are imported until a command runs, so that ``skimgfeat --help`` answers at once.
+"""
+
+import sys
+
+from skimgfeat import __version__
+from skimgfeat.cli import _demo, _extract
+from skimgfeat.cli._arguments import ArgumentParser, UsageError, first_line
+
+__all__ = ["main"]
+
+_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+
+
+def main(argv=None):
+    """Run the command ``skimgfeat``.
+
+    Parameters
+    ----------
+    argv : list of str or None, default=None
+        The arguments after the name of the program; None takes those of the process.
+
+    Returns
+    -------
+    exit_code : int
+        0: done. 1: a file could not be read or written, or an image could not be used. 2: the command line has to be
+        changed: wrong options, options that do not suit the images, an output that exists already. 130: interrupted.
+        What is wrong stands in one line on the standard error stream.
+
+    Examples
+    --------
+    >>> from skimgfeat.cli import main
+    >>> main(["--version"])
+    skimgfeat 0.1.0
+    0
+    """
+    try:
+        args = _make_parser().parse_args(argv)
+    except UsageError as error:
+        return _fail(error, _USAGE)
+    except SystemExit:  # --help and --version end here
+        return 0
+    try:
+        return args.run(args)
+    except UsageError as error:
+        return _fail(error, _USAGE)
+    except KeyboardInterrupt:
+        return _fail("interrupted", _INTERRUPTED)
+    except (ImportError, MemoryError, OSError, ValueError) as error:
+        return _fail(error, _FAILED)
+
+
+def _make_parser():
+    parser = ArgumentParser(prog="skimgfeat", description="Turn images into features.")
+    parser.add_argument("--version", action="version", version=f"skimgfeat {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for command in (_demo, _extract):
+        command.add_parser(subparsers)
+    return parser
+
+
+def _fail(error, exit_code):
+    print(f"skimgfeat: error: {first_line(error)}", file=sys.stderr)
+    return exit_code

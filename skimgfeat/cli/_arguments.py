@@ -1,0 +1,54 @@
+"""What the commands share: the parser, its error, the types of arguments."""
+
+import argparse
+
+
+class UsageError(Exception):
+    """The command line has to be changed."""
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """argparse's, which raises :class:`UsageError` instead of printing the usage and leaving the process."""
+
+    def error(self, message):
+        """Raise the error, with a pointer to the help."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def first_line(error):
+    """Return what an error says in one line: libraries go on with advice that is not about this command."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def positive_integer(text):
+    """Read a number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return number
+
+
+def jobs(text):
+    """Read a number of threads as scikit-learn's n_jobs: not 0."""
+    number = int(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("must not be 0: 1 is one thread, -1 every processor")
+    return number
+
+
+def sides(text):
+    """Read (rows, cols) from a text such as 28x28."""
+    numbers = image_sides(text)
+    if len(numbers) != 2:
+        raise argparse.ArgumentTypeError(f"must be ROWSxCOLS, such as 28x28, got {text!r}")
+    return numbers
+
+
+def image_sides(text):
+    """Read (rows, cols) or (rows, cols, channels) from a text such as 28x28 or 32x32x3."""
+    parts = text.split("x")
+    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"must be ROWSxCOLS or ROWSxCOLSxCHANNELS, such as 28x28, got {text!r}")
+    return tuple(map(int, parts))
