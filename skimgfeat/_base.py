@@ -77,7 +77,7 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         ValueError
             For images of another shape than at ``fit``, NaN, infinities, or negative values under a square root.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "_n_features_out")
         images = check_images(self, X, reset=False, allow_negative=not self._needs_non_negative())
         out = np.empty((len(images), self._n_features_out), dtype=np.float32)
         run_batches(
@@ -101,7 +101,7 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         names : ndarray of str objects, shape (n_features_out,)
             The names, each with its place in the image.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "_n_features_out")
         _check_feature_names_in(self, input_features, generate_names=False)
         return np.asarray(self._feature_names(self.image_shape_), dtype=object)
 

@@ -6,6 +6,11 @@ from numbers import Integral, Real
 import numpy as np
 
 
+def _is_sequence(value):
+    """Tell whether value holds things in an order: sets and dictionaries do not."""
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
 def check_integer(owner, name, value, *, minimum):
     """Return ``value`` as an int of at least ``minimum``."""
     if not isinstance(value, Integral) or isinstance(value, (bool, np.bool_)):
@@ -42,7 +47,7 @@ def check_choice(owner, name, value, choices):
 
 def check_pair(owner, name, value, *, minimum=1):
     """Return ``value`` as a (rows, cols) tuple of ints of at least ``minimum``."""
-    if isinstance(value, str) or not hasattr(value, "__len__"):
+    if not _is_sequence(value):
         raise TypeError(f"{owner}: {name} must be a pair (rows, cols), got {value!r}.")
     if len(value) != 2:
         raise ValueError(f"{owner}: {name} must be a pair (rows, cols), got {value!r}.")
@@ -65,7 +70,7 @@ def check_image_shape(owner, image_shape):
     """Return ``image_shape``: None, (rows, cols) or (rows, cols, channels), one of which may be -1."""
     if image_shape is None:
         return None
-    if isinstance(image_shape, str) or not hasattr(image_shape, "__len__"):
+    if not _is_sequence(image_shape):
         raise TypeError(f"{owner}: image_shape must be None or a tuple (rows, cols[, channels]), got {image_shape!r}.")
     if len(image_shape) not in (2, 3):
         raise ValueError(f"{owner}: image_shape must be (rows, cols) or (rows, cols, channels), got {image_shape!r}.")

@@ -59,7 +59,9 @@ class _Subject:
             one, other = np.asarray(one), np.asarray(other)
             same_kind = one.shape == other.shape and one.dtype == other.dtype
             same = same_kind and (
-                np.array_equal(one, other) if self.atol == 0 else np.allclose(one, other, rtol=0, atol=self.atol)
+                np.allclose(one, other, rtol=0, atol=self.atol)
+                if one.dtype.kind == "f" and self.atol > 0
+                else np.array_equal(one, other)
             )
             _assert(same, f"{self.name}: {what}: the answer for image {index} is not the same.")
 
@@ -77,10 +79,10 @@ class _Subject:
 
 
 def _plain_clone(estimator):
-    """Return a clone that takes images of any shape and gives arrays."""
+    """Return a clone that takes images, always fits alike, and gives arrays."""
     estimator = clone(estimator)
-    if "image_shape" in estimator.get_params(deep=False):
-        estimator.set_params(image_shape=None)
+    settings = {"image_shape": None, "random_state": 0}
+    estimator.set_params(**{name: settings[name] for name in settings.keys() & estimator.get_params(deep=False)})
     if hasattr(estimator, "set_output"):
         estimator.set_output(transform="default")
     return estimator
@@ -393,8 +395,8 @@ def check_image_estimator(estimator, *, image_shape=(16, 20), scales_dtypes=True
     ----------
     estimator : estimator object
         Takes images of ``image_shape`` at ``fit`` and at ``transform`` (or ``predict``, where there is no
-        ``transform``), and gives rows, images, a list of arrays, or labels. Not changed: clones of it are fitted. Where
-        it has parameters ``image_shape`` and ``n_jobs``, the checks set them.
+        ``transform``), and gives rows, images, a list of arrays, or labels. Not changed: clones of it are fitted. Its
+        parameters ``image_shape``, ``n_jobs`` and ``random_state``, where it has them, are set by the checks.
     image_shape : tuple (rows, cols) or (rows, cols, channels), default=(16, 20)
         Shape of the uint8 images to check with. Rows and columns must differ, and the estimator must take them
         exchanged, too.

@@ -12,8 +12,8 @@ from skimgfeat import HOG, Flatten, Resize, check_image_estimator, testing
 from skimgfeat._base import ImageFeatures, ImageMap
 from skimgfeat._images import check_images, scaled_batch
 
-CHECKS = {name.removeprefix("_check_") for name, _ in inspect.getmembers(testing, inspect.isfunction)
-          if name.startswith("_check_")}  # fmt: skip
+FUNCTIONS = dict(inspect.getmembers(testing, inspect.isfunction))
+CHECKS = {name.removeprefix("_check_") for name in FUNCTIONS if name.startswith("_check_")}
 
 
 class RowMaxima(ImageFeatures):

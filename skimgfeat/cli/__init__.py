@@ -7,8 +7,9 @@ and its like are imported until a command runs, so that ``skimgfeat --help`` ans
 import sys
 
 from skimgfeat import __version__
-from skimgfeat.cli import _demo, _extract
 from skimgfeat.cli._arguments import ArgumentParser, UsageError, first_line
+from skimgfeat.cli._demo import add_parser as add_demo
+from skimgfeat.cli._extract import add_parser as add_extract
 
 __all__ = ["main"]
 
@@ -54,11 +55,15 @@ def main(argv=None):
 
 
 def _make_parser():
-    parser = ArgumentParser(prog="skimgfeat", description="Turn images into features.")
+    parser = ArgumentParser(
+        prog="skimgfeat",
+        description="Turn images into features.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
+    )
     parser.add_argument("--version", action="version", version=f"skimgfeat {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for command in (_demo, _extract):
-        command.add_parser(subparsers)
+    for add_parser in (add_demo, add_extract):
+        add_parser(subparsers)
     return parser
 
 

@@ -15,7 +15,7 @@ _BATCH_BYTES = 32 << 20
 _EPILOG = """\
 examples:
   skimgfeat extract train-images-idx3-ubyte.gz train.npz --features hog --labels train-labels-idx1-ubyte.gz
-  skimgfeat extract data.npz features.parquet --features handcrafted --key X --labels-key y --jobs -1
+  skimgfeat extract data.npz features.parquet --features handcrafted --key X --labels-key y
   skimgfeat extract rows.npy hog.npy --features hog --image-shape 8x8 --resize 32x32 --pixels-per-cell 4x4
 
 An .npz output holds the arrays X, feature_names and, with labels, y; Parquet a column a feature and, with labels, the
@@ -97,7 +97,7 @@ def _add_feature_options(group):
 
 
 def _add_run_options(group):
-    group.add_argument("--jobs", type=jobs, default=1, metavar="N", help="number of threads, -1 for all (1)")
+    group.add_argument("--jobs", type=jobs, default=-1, metavar="N", help="number of threads, -1 for all (-1)")
     group.add_argument("--batch-size", type=positive_integer, metavar="N", help="images at a time (as many as 32 MB)")
     group.add_argument("--overwrite", action="store_true", help="replace OUTPUT where it exists")
     group.add_argument("--quiet", action="store_true", help="no progress and no summary")
@@ -130,7 +130,7 @@ def run(args):
 
 
 def _check_files(args):
-    """Raise UsageError for an output that cannot or must not be written; nothing has been read yet."""
+    """Raise UsageError for an output that cannot or must not be written, OSError for inputs that are not there."""
     output = Path(args.output)
     suffix = output.suffix.lower()
     if suffix not in _SUFFIXES:
@@ -141,12 +141,13 @@ def _check_files(args):
         raise UsageError(f"{args.output!r} is a folder: give the name of a file in it")
     if not output.parent.is_dir():
         raise UsageError(f"the folder of {args.output!r} does not exist: create it first")
-    if output.exists():
-        if not args.overwrite:
-            raise UsageError(f"{args.output!r} exists: choose another OUTPUT, or replace it with --overwrite")
-        for source in (args.input, args.labels):
-            if source and os.path.exists(source) and output.samefile(source):
-                raise UsageError(f"{args.output!r} is read from: choose another OUTPUT")
+    if output.exists() and not args.overwrite:
+        raise UsageError(f"{args.output!r} exists: choose another OUTPUT, or replace it with --overwrite")
+    for source in filter(None, (args.input, args.labels)):
+        # A missing file is an OSError here, rather than after the imports of the reader, which take seconds.
+        status = os.stat(source)
+        if output.exists() and os.path.samestat(output.stat(), status):
+            raise UsageError(f"{args.output!r} is read from: choose another OUTPUT")
 
 
 def _make_pipeline(args):
@@ -196,7 +197,7 @@ def _fit(pipeline, images):
     """
     import numpy as np
 
-    batch = np.zeros_like(images[:1])
+    batch = np.zeros((1, *images.shape[1:]), images.dtype)
     n_bytes = batch.nbytes
     try:
         for step in pipeline:

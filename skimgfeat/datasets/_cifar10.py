@@ -44,9 +44,13 @@ def fetch_cifar10(*, subset="train", data_home=None, return_X_y=False, base_url=
         With the attributes
 
         images : uint8 ndarray of shape (n_samples, 32, 32, 3)
+            The channels of a pixel side by side.
         target : int64 ndarray of shape (n_samples,)
+            The class, as an index into ``target_names``.
         target_names : ndarray of shape (10,)
+            "airplane" to "truck".
         DESCR : str
+            Source and layout.
     (images, target) : tuple of ndarrays
         With ``return_X_y=True``.
 

@@ -66,9 +66,13 @@ def fetch_mnist(
         With the attributes
 
         images : uint8 ndarray of shape (n_samples, 28, 28)
+            As published.
         target : int64 ndarray of shape (n_samples,)
+            The digit.
         target_names : ndarray of shape (10,)
+            The digits as strings.
         DESCR : str
+            Source and layout.
     (images, target) : tuple of ndarrays
         With ``return_X_y=True``.
 
@@ -147,12 +151,14 @@ def fetch_emnist(
         With the attributes
 
         images : uint8 ndarray of shape (n_samples, 28, 28)
+            Upright.
         target : int64 ndarray of shape (n_samples,)
             Counts from 0 in every split, so that ``target_names[target]`` are the characters.
         target_names : ndarray of shape (n_classes,)
             Digits, upper-case letters, lower-case letters. In bymerge and balanced an upper-case letter may stand for
             both cases; in letters it always does.
         DESCR : str
+            Source and layout.
     (images, target) : tuple of ndarrays
         With ``return_X_y=True``.
 

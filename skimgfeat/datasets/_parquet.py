@@ -26,11 +26,13 @@ def load_parquet_images(path, *, return_X_y=False):
         With the attributes
 
         images : uint8 ndarray of shape (n_samples, rows, cols) or (n_samples, rows, cols, 3)
+            Decoded.
         target : ndarray of shape (n_samples,)
             int64, or the dtype of the column where that holds no integers.
         target_names : ndarray of shape (n_classes,) or None
             None where the file has no class names.
         DESCR : str
+            Source and layout.
     (images, target) : tuple of ndarrays
         With ``return_X_y=True``.
 

@@ -78,21 +78,21 @@ class HandcraftedFeatures(ImageFeatures):
     gives 1436 numbers. Masks, components and moments are computed once for all families. The families, in the order of
     their columns, with their number of columns for images of 28 x 28:
 
-    =============  =======  ============================  ======================================================
-    name           columns  the family alone              what it tells
-    =============  =======  ============================  ======================================================
-    "zoning"            72  :class:`Zoning`               densities of 4 x 4 zones; shares of rows and columns
-    "hog"             1296  :class:`HOG`                  histograms of oriented gradients
-    "hu"                 7  :class:`HuMoments`            moments that shift, scale and rotation do not change
-    "lbp"               10  :class:`LBP`                  texture: uniform local binary patterns
-    "skeleton"           4  :class:`SkeletonFeatures`     length, ends and branches of the thinned foreground
-    "contours"           6  :class:`ContourFeatures`      shape of the largest component
-    "run_lengths"        6  :class:`RunLengths`           unbroken runs along rows and columns
-    "connectivity"       2  :class:`Connectivity`         components and Euler number
-    "geometry"           7  :class:`GeometryFeatures`     position of the largest component, spread
-    "projections"       24  :class:`ProjectionHistograms` histograms of row and column sums; diagonals
-    "density"            2  :class:`QuadrantDensity`      left and right half
-    =============  =======  ============================  ======================================================
+    ==============  =======  =============================  ======================================================
+    name            columns  the family alone               what it tells
+    ==============  =======  =============================  ======================================================
+    "zoning"             72  :class:`Zoning`                densities of 4 x 4 zones; shares of rows and columns
+    "hog"              1296  :class:`HOG`                   histograms of oriented gradients
+    "hu"                  7  :class:`HuMoments`             moments that shift, scale and rotation do not change
+    "lbp"                10  :class:`LBP`                   texture: uniform local binary patterns
+    "skeleton"            4  :class:`SkeletonFeatures`      length, ends and branches of the thinned foreground
+    "contours"            6  :class:`ContourFeatures`       shape of the largest component
+    "run_lengths"         6  :class:`RunLengths`            unbroken runs along rows and columns
+    "connectivity"        2  :class:`Connectivity`          components and Euler number
+    "geometry"            7  :class:`GeometryFeatures`      position of the largest component, spread
+    "projections"        24  :class:`ProjectionHistograms`  histograms of row and column sums; diagonals
+    "density"             2  :class:`QuadrantDensity`       left and right half
+    ==============  =======  =============================  ======================================================
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class HandcraftedFeatures(ImageFeatures):
         Shape of an image seen at ``fit``: (rows, cols) or (rows, cols, channels).
     n_features_in_ : int
         Number of values in an image.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Column names of X at ``fit``, where it had any.
 
     Raises

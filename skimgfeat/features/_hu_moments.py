@@ -29,7 +29,7 @@ class HuMoments(FamilyFeatures):
         Shape of an image seen at ``fit``: (rows, cols) or (rows, cols, channels).
     n_features_in_ : int
         Number of values in an image.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Column names of X at ``fit``, where it had any.
 
     Raises

@@ -48,6 +48,7 @@ inline BinEdges make_bin_edges(const HogPlan& plan, Arena& arena) {
         edges.tangent[quadrant][used[quadrant]++] = tangent;
         if (edge < 180) edges.base[1] = edges.base[2] = k;
     }
+    if (!plan.is_signed) edges.base[1] = n - 1;
     edges.base[3] = n - 1;
     for (int u : used) edges.count = u > edges.count ? u : edges.count;
     edges.symmetric = used[0] == used[1];
@@ -56,34 +57,39 @@ inline BinEdges make_bin_edges(const HogPlan& plan, Arena& arena) {
     return edges;
 }
 
+// An image is worked on in strips of rows, laid out one after another with two columns between them, channels last, so
+// that every step is one loop over a strip, however narrow the image. Images are continued by reflection, which makes
+// the differences across their borders 0.
 class Hog {
   public:
     Hog(const HogPlan& plan, int rows, int cols, int channels, double scale, Arena& arena)
-        : plan_(plan), rows_(rows), cols_(cols), channels_(channels), scale_(static_cast<float>(scale)) {
+        : plan_(plan), rows_(rows), cols_(cols), channels_(channels),
+          scale_(static_cast<float>(scale)) {
         cell_rows_ = rows / plan.cell_rows;
         cell_cols_ = cols / plan.cell_cols;
-        used_cols_ = cell_cols_ * plan.cell_cols;
-        padded_ = round_up(cols, kLanes);
-        pitch_ = padded_ + 2 * kLanes;
+        pitch_ = cols + 2;
+        strip_rows_ = kStripPixels / pitch_ + 1 < rows ? kStripPixels / pitch_ + 1 : rows;
+        strip_size_ = round_up(strip_rows_ * pitch_, kLanes);
         hist_pitch_ = static_cast<std::ptrdiff_t>(cell_cols_ + 2) * plan.orientations;
         hist_size_ = (cell_rows_ + 2) * hist_pitch_;
         block_length_ = plan.block_rows * plan.block_cols * plan.orientations;
         block_pitch_ = round_up(block_length_, kLanes);
         block_cols_ = cell_cols_ - plan.block_cols + 1;
-        ring_ = arena.take<float>(static_cast<std::size_t>(4) * channels * pitch_);
-        gx_ = arena.take<float>(padded_);
-        gy_ = arena.take<float>(padded_);
-        magnitude_ = arena.take<float>(padded_);
-        strongest_ = arena.take<float>(padded_);
-        bin_ = arena.take<std::int32_t>(padded_);
-        for (double** buffer : {&ax_, &ay_, &bin_exact_, &direction_, &half_}) *buffer = arena.take<double>(padded_);
-        share_ = arena.take<float>(padded_);
+        value_ = arena.take<float>(static_cast<std::size_t>(strip_size_ + 2 * pitch_ + 4 * kLanes) * channels);
+        if (channels > 1)
+            for (float** buffer : {&dx_, &dy_, &square_})
+                *buffer = arena.take<float>(static_cast<std::size_t>(strip_size_) * channels);
+        for (float** buffer : {&gx_, &gy_, &magnitude_, &share_})
+            *buffer = arena.take<float>(strip_size_);
+        for (double** buffer : {&position_, &lower_}) *buffer = arena.take<double>(strip_size_);
+        bin_ = arena.take<std::int32_t>(strip_size_);
+        unclear_ = arena.take<std::int32_t>(strip_size_);
         hist_ = arena.take<float>(hist_size_ + kLanes);
         row_hist_ = arena.take<float>(4 * hist_pitch_);
         block_ = arena.take<float>(static_cast<std::size_t>(block_cols_) * block_pitch_ + 2 * kLanes);
         factor_ = arena.take<float>(round_up(block_cols_, kLanes));
-        col_cell_ = arena.take<std::int32_t>(padded_);
-        col_share_ = arena.take<float>(padded_);
+        col_cell_ = arena.take<std::int32_t>(cols);
+        col_share_ = arena.take<float>(cols);
         edges_ = make_bin_edges(plan, arena);
         if (arena.failed()) return;
         for (int v = 0; v < 256; ++v) byte_value_[v] = pixel(static_cast<float>(v));
@@ -98,21 +104,23 @@ class Hog {
     void run(const T* image, float* out) {
         std::memset(hist_, 0, hist_size_ * sizeof(float));
         const int used_rows = cell_rows_ * plan_.cell_rows;
-        for (int r = 0; r < 2 && r < rows_; ++r) load_row(image, r);
-        for (int r = 0; r < used_rows; ++r) {
-            if (r + 2 < rows_) load_row(image, r + 2);
-            const bool flat = !gradients(r);
+        for (int first = 0; first < used_rows; first += strip_rows_) {
+            const int last = first + strip_rows_ < used_rows ? first + strip_rows_ : used_rows;
+            load_strip(image, first, last);
+            const int size = (last - first) * pitch_;
+            if (channels_ == 1) gradients(size);
+            else if (channels_ == 3) gradients_of_channels<3>(size);
+            else gradients_of_channels<0>(size);
             if (plan_.interpolate) {
-                if (flat) continue;
-                plan_.is_signed ? soft_bins<true>() : soft_bins<false>();
-                vote_softly(r);
-            } else {
-                if (!flat) {
-                    plan_.is_signed ? hard_bins<true, false>() : edges_.symmetric ? hard_bins<false, true>()
-                                                                                 : hard_bins<false, false>();
-                    if (std::numeric_limits<T>::is_integer == false && !plan_.is_signed) bin_near_zero();
-                    vote();
-                }
+                plan_.is_signed ? soft_bins<true>(size) : soft_bins<false>(size);
+                for (int r = first; r < last; ++r) vote_softly(r, (r - first) * pitch_);
+                continue;
+            }
+            plan_.is_signed ? hard_bins<true, false>(size) : edges_.symmetric ? hard_bins<false, true>(size)
+                                                                              : hard_bins<false, false>(size);
+            if (!std::numeric_limits<T>::is_integer && !plan_.is_signed) bin_near_zero(size);
+            for (int r = first; r < last; ++r) {
+                vote((r - first) * pitch_);
                 if ((r + 1) % plan_.cell_rows == 0) close_cell_row(r / plan_.cell_rows);
             }
         }
@@ -124,155 +132,205 @@ class Hog {
     }
 
   private:
+    static constexpr int kStripPixels = 1024;
+
     float pixel(float value) const {
         const float scaled = value / scale_;
         return plan_.transform_sqrt ? std::sqrt(scaled) : scaled;
     }
 
-    // Row r of a channel in float32, continued by reflection, so that the difference across a border column is 0. Four
-    // rows are held, one more than needed: a row is written well before it is read, because reading wide what was just
-    // written narrow stalls the processor.
-    float* ring_row(int r, int channel) { return ring_ + ((r & 3) * channels_ + channel) * pitch_ + kLanes; }
+    // The first pixel of a strip; the row above it starts `pitch_` pixels before.
+    float* strip() { return value_ + (kLanes + pitch_) * channels_; }
 
     template <typename T>
-    void load_row(const T* image, int r) {
-        const T* source = image + static_cast<std::ptrdiff_t>(r) * cols_ * channels_;
-        for (int channel = 0; channel < channels_; ++channel, ++source) {
-            float* row = ring_row(r, channel);
-            if constexpr (sizeof(T) == 1)
-                for (int c = 0; c < cols_; ++c) row[c] = byte_value_[source[c * channels_]];
-            else if (plan_.transform_sqrt)
-                for (int c = 0; c < cols_; ++c) row[c] = std::sqrt(static_cast<float>(source[c * channels_]) / scale_);
-            else
-                for (int c = 0; c < cols_; ++c) row[c] = static_cast<float>(source[c * channels_]) / scale_;
-            if (cols_ > 1) {
-                row[-1] = row[1];
-                row[cols_] = row[cols_ - 2];
+    void load_strip(const T* image, int first, int last) {
+        const std::ptrdiff_t row_length = static_cast<std::ptrdiff_t>(cols_) * channels_;
+        const int whole = round_up(cols_ * channels_, kLanes);
+        for (int r = first - 1; r <= last; ++r) {
+            const int source = rows_ == 1 ? 0 : r < 0 ? 1 : r == rows_ ? rows_ - 2 : r;
+            // Whole lanes, where the image goes on that far: the surplus is written over by the next row.
+            const bool enough = whole <= (rows_ - source) * row_length;
+            float* row = strip() + static_cast<std::ptrdiff_t>(r - first) * pitch_ * channels_;
+            load_values(image + source * row_length, enough ? whole : cols_ * channels_, row);
+            const int second = cols_ > 1 ? channels_ : 0, last_but_one = cols_ > 1 ? cols_ - 2 : 0;
+            for (int channel = 0; channel < channels_; ++channel) {
+                row[channel - channels_] = row[channel + second];
+                row[channel + cols_ * channels_] = row[channel + last_but_one * channels_];
             }
         }
     }
 
-    // Central differences of row r, zero on the borders of the image, and their magnitudes; of several channels, at
-    // each pixel those of the channel of largest (float32) magnitude, the first among equals. Returns whether there is
-    // any gradient. Columns from cols_ on hold nothing of use.
-    bool gradients(int r) {
-        const bool border = r == 0 || r == rows_ - 1;
-        float *gx = gx_, *gy = gy_;
-        float *magnitude = magnitude_, *strongest = strongest_;
-        for (int channel = 0; channel < channels_; ++channel) {
-            const float* here = ring_row(r, channel);
-            const float* above = border ? here : ring_row(r - 1, channel);
-            const float* below = border ? here : ring_row(r + 1, channel);
-            if (channel == 0) {
-                SKIMGFEAT_INDEPENDENT
-                for (int c = 0; c < padded_; ++c) {
-                    const float dx = here[c + 1] - here[c - 1], dy = below[c] - above[c];
-                    gx[c] = dx;
-                    gy[c] = dy;
-                    magnitude[c] = std::sqrt(dx * dx + dy * dy);
-                }
-                if (channels_ == 1) return sum(magnitude, padded_) > 0;
-                SKIMGFEAT_INDEPENDENT
-                for (int c = 0; c < padded_; ++c) strongest[c] = rounded_hypot(gx[c], gy[c]);
-                continue;
-            }
+    template <typename T>
+    void load_values(const T* source, int count, float* values) const {
+        const float scale = scale_, reciprocal = 1 / scale;
+        if (sizeof(T) == 1 && plan_.transform_sqrt) {
+            for (int i = 0; i < count; ++i) values[i] = byte_value_[static_cast<std::uint8_t>(source[i])];
+        } else if (plan_.transform_sqrt) {
             SKIMGFEAT_INDEPENDENT
-            for (int c = 0; c < padded_; ++c) {
-                const float dx = here[c + 1] - here[c - 1], dy = below[c] - above[c];
-                const float size = rounded_hypot(dx, dy);
-                const bool stronger = size > strongest[c];
-                gx[c] = stronger ? dx : gx[c];
-                gy[c] = stronger ? dy : gy[c];
-                strongest[c] = stronger ? size : strongest[c];
-            }
+            for (int i = 0; i < count; ++i) values[i] = std::sqrt(divide<T>(source[i], scale, reciprocal));
+        } else {
+            SKIMGFEAT_INDEPENDENT
+            for (int i = 0; i < count; ++i) values[i] = divide<T>(source[i], scale, reciprocal);
         }
+    }
+
+    // value / scale. Of integers, a product corrected by its remainder: the same number, without the slow division.
+    template <typename T>
+    static SKIMGFEAT_INLINE float divide(T value, float scale, float reciprocal) {
+        const float dividend = static_cast<float>(value);
+#if defined(__FMA__)
+        if (std::numeric_limits<T>::is_integer) {
+            const float quotient = dividend * reciprocal;
+            return std::fma(std::fma(-quotient, scale, dividend), reciprocal, quotient);
+        }
+#endif
+        return dividend / scale;
+    }
+
+    // Central differences and their magnitudes.
+    void gradients(int size) {
+        float *gx = gx_, *gy = gy_, *magnitude = magnitude_;
+        const float* value = strip();
+        const std::ptrdiff_t pitch = pitch_;
         SKIMGFEAT_INDEPENDENT
-        for (int c = 0; c < padded_; ++c) magnitude[c] = std::sqrt(gx[c] * gx[c] + gy[c] * gy[c]);
-        return sum(magnitude, padded_) > 0;
+        for (int i = 0; i < size; ++i) {
+            const float dx = value[i + 1] - value[i - 1], dy = value[i + pitch] - value[i - pitch];
+            gx[i] = dx;
+            gy[i] = dy;
+            magnitude[i] = std::sqrt(dx * dx + dy * dy);
+        }
     }
 
-    static float rounded_hypot(float x, float y) {
-        const double dx = x, dy = y;
-        return static_cast<float>(std::sqrt(dx * dx + dy * dy));
+    // The same of several channels: each pixel takes the one of largest magnitude, the first among equals. The squares
+    // tell which, but where two nearly agree scikit-image's magnitudes, rounded to float32, decide.
+    template <int Channels>
+    void gradients_of_channels(int size) {
+        constexpr float nearly = 1 - 1e-6f;
+        const int n = Channels ? Channels : channels_;
+        float *dx = dx_, *dy = dy_, *square = square_;
+        const float* value = strip();
+        const std::ptrdiff_t pitch = pitch_ * n;
+        SKIMGFEAT_INDEPENDENT
+        for (int i = 0; i < size * n; ++i) {
+            dx[i] = value[i + n] - value[i - n];
+            dy[i] = value[i + pitch] - value[i - pitch];
+            square[i] = dx[i] * dx[i] + dy[i] * dy[i];
+        }
+        float *gx = gx_, *gy = gy_, *magnitude = magnitude_;
+        std::int32_t* unclear = unclear_;
+        SKIMGFEAT_INDEPENDENT
+        for (int i = 0; i < size; ++i) {
+            float x = dx[i * n], y = dy[i * n], best = square[i * n];
+            for (int k = 1; k < n; ++k) {
+                const bool larger = square[i * n + k] > best;
+                x = larger ? dx[i * n + k] : x;
+                y = larger ? dy[i * n + k] : y;
+                best = larger ? square[i * n + k] : best;
+            }
+            int rivals = 0;
+            for (int k = 0; k < n; ++k)
+                rivals += (square[i * n + k] > best * nearly) & ((dx[i * n + k] != x) | (dy[i * n + k] != y));
+            gx[i] = x;
+            gy[i] = y;
+            magnitude[i] = std::sqrt(best);
+            unclear[i] = rivals;
+        }
+        for (int i = 0; i < size; i += 2) {
+            std::uint64_t two;
+            std::memcpy(&two, unclear + i, sizeof two);
+            if (!two) continue;
+            if (unclear[i]) choose_channel(i, n);
+            if (unclear[i + 1] && i + 1 < size) choose_channel(i + 1, n);
+        }
     }
 
-    // Comparisons are made four edges at a time. In a mirrored quadrant an edge itself belongs to the bin on its other
-    // side: there |gy| is taken one step smaller. Symmetric: the second quadrant's edges mirror the first's.
+    void choose_channel(int i, int channels) {
+        float best = -1;
+        for (int k = i * channels; k < (i + 1) * channels; ++k) {
+            const double dx = dx_[k], dy = dy_[k];
+            const float size = static_cast<float>(std::sqrt(dx * dx + dy * dy));
+            if (size <= best) continue;
+            best = size;
+            gx_[i] = dx_[k];
+            gy_[i] = dy_[k];
+        }
+        magnitude_[i] = best;
+    }
+
     template <bool Signed, bool Symmetric>
-    void hard_bins() {
+    void hard_bins(int size) {
+        pass_edges<Signed, Symmetric, true>(0, size);
+        for (int k = 4; k < edges_.count; k += 4) pass_edges<Signed, Symmetric, false>(k, size);
+        const double* position = position_;
+        std::int32_t* bin = bin_;
+        SKIMGFEAT_INDEPENDENT
+        for (int i = 0; i < size; ++i) bin[i] = static_cast<std::int32_t>(position[i]);
+    }
+
+    // Move each pixel's bin past those of four edges, k to k + 3, that its angle has passed. In a mirrored quadrant an
+    // edge itself belongs to the bin on its other side: there |gy| is taken one step smaller. Symmetric: the edges of
+    // the second quadrant mirror those of the first.
+    template <bool Signed, bool Symmetric, bool First>
+    void pass_edges(int k, int size) {
         constexpr double one_step_smaller = 1 - 1.0 / (1ULL << 53);
+        double t[4][4], base[4];
+        for (int quadrant = 0; quadrant < 4; ++quadrant) {
+            base[quadrant] = edges_.base[quadrant];
+            for (int j = 0; j < 4; ++j) t[quadrant][j] = edges_.tangent[quadrant][k + j];
+        }
         const float *gx = gx_, *gy = gy_;
-        double *ax = ax_, *ay = ay_, *bin = bin_exact_;
-        double *direction = direction_, *half = half_;
-        const double first = edges_.base[0], second = Signed ? edges_.base[1] : plan_.orientations - 1;
-        const double third = edges_.base[2], fourth = edges_.base[3];
-        const int n = padded_;
+        double* position = position_;
         SKIMGFEAT_INDEPENDENT
-        for (int c = 0; c < n; ++c) {
-            const double x = gx[c], y = gy[c];
+        for (int i = 0; i < size; ++i) {
+            const double x = gx[i], y = gy[i], mirrored = x * y;
             const double lower = y < 0 ? 1.0 : y == 0 && x < 0 ? 1.0 : 0.0;
-            const double base = Signed && lower > 0 ? third : first, top = Signed && lower > 0 ? fourth : second;
-            const double mirrored = x * y;
-            ax[c] = std::fabs(x);
-            ay[c] = std::fabs(y) * (mirrored < 0 ? one_step_smaller : 1.0);
-            direction[c] = mirrored < 0 ? -1.0 : 1.0;
-            bin[c] = mirrored < 0 ? top : base;
-            if (Signed) half[c] = lower;
-        }
-        for (int k = 0; k < edges_.count; k += 4) {
-            double t[4][4];
-            for (int quadrant = 0; quadrant < 4; ++quadrant)
-                for (int i = 0; i < 4; ++i) t[quadrant][i] = edges_.tangent[quadrant][k + i];
-            SKIMGFEAT_INDEPENDENT
-            for (int c = 0; c < n; ++c) {
-                double passed = 0;
-                for (int i = 0; i < 4; ++i) {
-                    double tangent = t[0][i];
-                    if (Signed) tangent = half[c] > 0 ? t[2][i] : tangent;
-                    if (!Symmetric) {
-                        double mirror = t[1][i];
-                        if (Signed) mirror = half[c] > 0 ? t[3][i] : mirror;
-                        tangent = direction[c] < 0 ? mirror : tangent;
-                    }
-                    passed += ay[c] >= ax[c] * tangent ? 1.0 : 0.0;
+            const double ax = std::fabs(x), ay = std::fabs(y) * (mirrored < 0 ? one_step_smaller : 1.0);
+            double passed = 0;
+            for (int j = 0; j < 4; ++j) {
+                double tangent = t[0][j];
+                if (Signed) tangent = lower > 0 ? t[2][j] : tangent;
+                if (!Symmetric) {
+                    double mirror = t[1][j];
+                    if (Signed) mirror = lower > 0 ? t[3][j] : mirror;
+                    tangent = mirrored < 0 ? mirror : tangent;
                 }
-                bin[c] += direction[c] * passed;
+                passed += ay >= ax * tangent ? 1.0 : 0.0;
             }
+            double start = Signed && lower > 0 ? base[2] : base[0];
+            const double top = Signed && lower > 0 ? base[3] : base[1];
+            start = mirrored < 0 ? top : start;
+            position[i] = (First ? start : position[i]) + (mirrored < 0 ? -passed : passed);
         }
-        std::int32_t* result = bin_;
-        SKIMGFEAT_INDEPENDENT
-        for (int c = 0; c < n; ++c) result[c] = static_cast<std::int32_t>(bin[c]);
     }
 
     // Angles within rounding of 0 from below, which only floats can have: scikit-image's arithmetic gives 0, or exactly
     // 180, for which there is no bin and the vote is lost.
-    void bin_near_zero() {
-        for (int c = 0; c < used_cols_; ++c) {
-            const double x = gx_[c], y = gy_[c];
+    void bin_near_zero(int size) {
+        for (int i = 0; i < size; ++i) {
+            const double x = gx_[i], y = gy_[i];
             if (x * y >= 0 || std::fabs(y) >= std::fabs(x) * 1e-15) continue;
             const double angle = std::fmod(std::atan2(y, x) * (180 / kPi), 180.0);
-            if (angle < 0 && angle + 180 == 180) magnitude_[c] = 0;
-            if (angle == 0) bin_[c] = 0;
+            if (angle < 0 && angle + 180 == 180) magnitude_[i] = 0;
+            if (angle == 0) bin_[i] = 0;
         }
     }
 
     // Neighboring columns vote into different copies of the cells, so that no vote waits for the one before.
-    void vote() {
-        const float* magnitude = magnitude_;
-        const std::int32_t* bin = bin_;
-        const int n = plan_.orientations, width = plan_.cell_cols;
-        float *a = row_hist_, *b = a + hist_pitch_;
-        float *c = b + hist_pitch_, *d = c + hist_pitch_;
-        std::ptrdiff_t cell = n;
-        for (int start = 0; start < used_cols_; start += width, cell += n) {
-            int i = start;
-            for (; i + 4 <= start + width; i += 4) {
-                a[cell + bin[i]] += magnitude[i];
-                b[cell + bin[i + 1]] += magnitude[i + 1];
-                c[cell + bin[i + 2]] += magnitude[i + 2];
-                d[cell + bin[i + 3]] += magnitude[i + 3];
+    void vote(int offset) {
+        const float* magnitude = magnitude_ + offset;
+        const std::int32_t* bin = bin_ + offset;
+        const int width = plan_.cell_cols;
+        float* a = row_hist_ + plan_.orientations;
+        for (int cell = 0; cell < cell_cols_; ++cell, a += plan_.orientations, magnitude += width, bin += width) {
+            float *b = a + hist_pitch_, *c = b + hist_pitch_, *d = c + hist_pitch_;
+            int i = 0;
+            for (; i + 4 <= width; i += 4) {
+                a[bin[i]] += magnitude[i];
+                b[bin[i + 1]] += magnitude[i + 1];
+                c[bin[i + 2]] += magnitude[i + 2];
+                d[bin[i + 3]] += magnitude[i + 3];
             }
-            for (; i < start + width; ++i) a[cell + bin[i]] += magnitude[i];
+            for (; i < width; ++i) a[bin[i]] += magnitude[i];
         }
     }
 
@@ -288,47 +346,60 @@ class Hog {
 
     // The lower of the two nearest bins (bin centers at half widths) and the share of the upper one.
     template <bool Signed>
-    void soft_bins() {
+    void soft_bins(int size) {
         const double bins_per_radian = plan_.orientations / (Signed ? 2 * kPi : kPi);
-        const int n = plan_.orientations;
+        const double n = plan_.orientations;
+        const float *gx = gx_, *gy = gy_;
+        double *position = position_, *lower = lower_;
         SKIMGFEAT_INDEPENDENT
-        for (int c = 0; c < padded_; ++c) {
-            const double gx = gx_[c], gy = gy_[c];
-            const double ax = std::fabs(gx), ay = std::fabs(gy);
+        for (int i = 0; i < size; ++i) {
+            const double x = gx[i], y = gy[i], ax = std::fabs(x), ay = std::fabs(y);
             const double large = ax > ay ? ax : ay, small = ax > ay ? ay : ax;
-            double angle = arctangent(large > 0 ? small / large : 0);
+            double angle = arctangent(small / (large > 0 ? large : 1.0));
             angle = ay > ax ? kHalfPi - angle : angle;
-            angle = gx < 0 ? kPi - angle : angle;
-            angle = gy < 0 ? (Signed ? 2 * kPi : kPi) - angle : angle;
-            const double position = angle * bins_per_radian + 0.5;  // one bin up, so that truncation is floor
-            const int upper = static_cast<int>(position);
-            share_[c] = static_cast<float>(position - upper);
-            bin_[c] = upper == 0 ? n - 1 : upper - 1;
+            angle = x < 0 ? kPi - angle : angle;
+            angle = y < 0 ? (Signed ? 2 * kPi : kPi) - angle : angle;
+            position[i] = angle * bins_per_radian + 0.5;  // one bin up, so that truncation is floor
+        }
+        std::int32_t* bin = bin_;
+        float* share = share_;
+        SKIMGFEAT_INDEPENDENT
+        for (int i = 0; i < size; ++i) {
+            const double upper = std::floor(position[i]);
+            position[i] -= upper;
+            lower[i] = upper == 0 ? n - 1 : upper - 1;
+        }
+        SKIMGFEAT_INDEPENDENT
+        for (int i = 0; i < size; ++i) {
+            share[i] = static_cast<float>(position[i]);
+            bin[i] = static_cast<std::int32_t>(lower[i]);
         }
     }
 
     // arctan on [0, 1], within 1e-11: its series where |x| <= tan(pi / 8).
-    static double arctangent(double x) {
+    static SKIMGFEAT_INLINE double arctangent(double x) {
         const bool fold = x > 0.41421356237309503;
-        const double t = fold ? (x - 1) / (x + 1) : x;
+        const double t = (fold ? x - 1 : x) / (fold ? x + 1 : 1.0);
         const double z = t * t;
         double sum = 1.0 / 25;
         for (int k = 11; k >= 0; --k) sum = 1.0 / (2 * k + 1) - z * sum;
-        return t * sum + (fold ? kPi / 4 : 0);
+        return t * sum + (fold ? kPi / 4 : 0.0);
     }
 
-    void vote_softly(int r) {
+    void vote_softly(int r, int offset) {
         const int n = plan_.orientations;
+        const float *magnitude = magnitude_ + offset, *share = share_ + offset;
+        const std::int32_t* bin = bin_ + offset;
         std::memset(row_hist_, 0, hist_pitch_ * sizeof(float));
-        for (int c = 0; c < used_cols_; ++c) {
+        for (int c = 0; c < cell_cols_ * plan_.cell_cols; ++c) {
             float* left = row_hist_ + (col_cell_[c] + 1) * n;
             float* right = left + n;
-            const int lower = bin_[c], upper = lower + 1 == n ? 0 : lower + 1;
-            const float to_right = magnitude_[c] * col_share_[c], to_left = magnitude_[c] - to_right;
-            left[lower] += to_left - to_left * share_[c];
-            left[upper] += to_left * share_[c];
-            right[lower] += to_right - to_right * share_[c];
-            right[upper] += to_right * share_[c];
+            const int lower = bin[c], upper = lower + 1 == n ? 0 : lower + 1;
+            const float to_right = magnitude[c] * col_share_[c], to_left = magnitude[c] - to_right;
+            left[lower] += to_left - to_left * share[c];
+            left[upper] += to_left * share[c];
+            right[lower] += to_right - to_right * share[c];
+            right[upper] += to_right * share[c];
         }
         const double position = (r + 0.5) / plan_.cell_rows - 0.5;
         const int cell_row = static_cast<int>(std::floor(position));
@@ -403,12 +474,11 @@ class Hog {
     const HogPlan plan_;
     int rows_, cols_, channels_;
     float scale_;
-    int cell_rows_, cell_cols_, used_cols_, padded_, pitch_, block_length_, block_pitch_, block_cols_;
+    int cell_rows_, cell_cols_, pitch_, strip_rows_, strip_size_, block_length_, block_pitch_, block_cols_;
     std::ptrdiff_t hist_pitch_, hist_size_;
-    float *ring_, *gx_, *gy_, *magnitude_, *strongest_, *share_, *hist_, *row_hist_, *block_;
-    float *factor_, *col_share_;
-    double *ax_, *ay_, *bin_exact_, *direction_, *half_;
-    std::int32_t *bin_, *col_cell_;
+    float *value_, *dx_, *dy_, *square_, *gx_, *gy_, *magnitude_, *share_, *hist_, *row_hist_, *block_, *factor_, *col_share_;
+    double *position_, *lower_;
+    std::int32_t *bin_, *unclear_, *col_cell_;
     BinEdges edges_;
     float byte_value_[256];
 };

@@ -26,7 +26,7 @@ class Flatten(TransformerMixin, BaseEstimator):
         Shape of the images seen at ``fit``.
     n_features_in_ : int
         rows x cols x channels of the images seen at ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names of the data frame seen at ``fit``, where X was one.
 
     See Also

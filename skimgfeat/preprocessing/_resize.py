@@ -215,7 +215,7 @@ class Resize(ImageMap):
         Shape of the images seen at ``fit``; None where their shapes differed.
     n_features_in_ : int
         rows x cols x channels of the images seen at ``fit``; missing where their shapes differed.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names of the data frame seen at ``fit``, where X was one.
 
     See Also

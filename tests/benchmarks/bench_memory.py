@@ -23,31 +23,31 @@ _SECONDS_BETWEEN_SAMPLES = 0.002
 _LARGEST_SHIFT = 3  # pixels
 
 
+def anonymous_bytes():
+    """RssAnon of this process."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("/proc/self/status does not tell RssAnon: this benchmark needs Linux.")
+
+
 class PeakMemory:
-    """The most anonymous memory (RssAnon) that the process holds while the block runs, above what it began with."""
+    """The most anonymous memory that the process holds while the block runs."""
 
     def __enter__(self):
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch)
-        self._start = self._peak = self._anonymous_bytes()
+        self.bytes = anonymous_bytes()
         self._thread.start()
         return self
 
     def __exit__(self, *_):
         self._done.set()
         self._thread.join()
-        self.growth = self._peak - self._start
 
     def _watch(self):
         while not self._done.wait(_SECONDS_BETWEEN_SAMPLES):
-            self._peak = max(self._peak, self._anonymous_bytes())
-
-    @staticmethod
-    def _anonymous_bytes():
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-        raise OSError("/proc/self/status does not tell RssAnon: this benchmark needs Linux.")
+            self.bytes = max(self.bytes, anonymous_bytes())
 
 
 def shifted_copies(digits, count):
@@ -63,7 +63,7 @@ def shifted_copies(digits, count):
 
 
 def run(images, path, threads):
-    """Return seconds until the rows are written to the memory map, seconds until they are on disk, and peak memory."""
+    """Return seconds until the rows stand in the memory map, seconds until they are on disk, and peak memory."""
     extractor = HandcraftedFeatures(n_jobs=threads).fit(images[:1])
     shape = (len(images), len(extractor.get_feature_names_out()))
     with PeakMemory() as memory:
@@ -73,7 +73,7 @@ def run(images, path, threads):
         written = time.perf_counter() - start
         out.flush()
         flushed = time.perf_counter() - start
-    return written, flushed, memory.growth
+    return written, flushed, memory.bytes
 
 
 def main(arguments=None):
@@ -86,18 +86,20 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     name, digits, _ = handwritten_digits()
     images = shifted_copies(digits, 3000 if options.quick else options.images)
-    rows = []
+    rows, before = [], anonymous_bytes()
     for threads in options.threads:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             path = Path(folder) / "features.npy"
-            written, flushed, growth = run(images, path, threads)
+            written, flushed, peak = run(images, path, threads)
             gigabytes = os.path.getsize(path) / 1e9
         rate = len(images) / written
-        rows.append((threads, f"{written:.1f}", f"{flushed:.1f}", rate, f"{gigabytes:.2f}", f"{growth / 1e6:.0f}"))
+        rows.append(
+            (threads, f"{written:.1f}", f"{flushed:.1f}", rate, f"{gigabytes:.2f}", f"{(peak - before) / 1e6:.0f}")
+        )
     header = ["threads", "seconds", "seconds, flushed to disk", "images/s", "file, GB", "peak memory, MB"]
     about = (
-        f"{len(images):,} images made of the {name} by shifts, {images.nbytes / 1e9:.2f} GB, to a float32 memory map on "
-        "disk. Peak memory is anonymous (RssAnon), above the input."
+        f"{len(images):,} images made of the {name} by shifts, {images.nbytes / 1e9:.2f} GB, to a float32 memory map "
+        "on disk. Peak memory is anonymous (RssAnon), above the input."
     )
     caption = "HandcraftedFeatures with transform_into"
     print_tables([(caption, header, rows)], options.rst, about=about, packages=("numpy", "scikit-learn"))
