@@ -17,7 +17,7 @@ demo: $(VENV)/.demo-installed
 	$(BIN)/skimgfeat demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/pytest
 
 lint: $(VENV)/.all-installed
 	$(BIN)/ruff check .

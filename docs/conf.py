@@ -1,6 +1,5 @@
 """Sphinx configuration. Everything is built from what is here and installed: nothing is fetched."""
 
-import os
 from importlib import import_module
 from pathlib import Path
 
@@ -45,8 +44,6 @@ autosummary_generate = True
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 
-# The examples print nothing but results, and two linear algebra libraries should not fight for the processors.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",

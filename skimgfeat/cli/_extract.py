@@ -3,10 +3,10 @@
 import os
 import time
 from argparse import BooleanOptionalAction, RawDescriptionHelpFormatter
+from contextlib import nullcontext
 from pathlib import Path
 
 from skimgfeat.cli._arguments import UsageError, first_line, image_sides, jobs, positive_integer, sides
-from skimgfeat.cli._progress import Progress
 
 _SUFFIXES = (".npy", ".npz", ".parquet")
 # A batch of images and features together, in bytes: enough work for every processor, little beside a machine's memory.
@@ -119,8 +119,8 @@ def run(args):
     batch_size = args.batch_size or max(1, _BATCH_BYTES // bytes_per_image)
     names = pipeline[-1].get_feature_names_out()
     start = time.perf_counter()
-    with Progress(len(images), quiet=args.quiet) as progress:
-        rows = _iter_rows(pipeline, images, batch_size, progress)
+    with _progress_bar(len(images), args.quiet) as bar:
+        rows = _iter_rows(pipeline, images, batch_size, bar)
         write_features(args.output, rows, feature_names=names, n_samples=len(images), y=y)
     seconds = time.perf_counter() - start
     if not args.quiet:
@@ -208,7 +208,16 @@ def _fit(pipeline, images):
     return n_bytes
 
 
-def _iter_rows(pipeline, images, batch_size, progress):
+def _progress_bar(total, quiet):
+    """Return tqdm's bar, or a context of None without tqdm, where quiet, or where nobody looks at a terminal."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return nullcontext()
+    return tqdm(total=total, unit=" images", unit_scale=True, leave=False, disable=True if quiet else None)
+
+
+def _iter_rows(pipeline, images, batch_size, bar):
     """Yield the features batch by batch; an error names the images it comes from."""
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]
@@ -217,4 +226,5 @@ def _iter_rows(pipeline, images, batch_size, progress):
         except ValueError as error:
             raise ValueError(f"images {start} to {start + len(batch) - 1}: {first_line(error)}") from error
         yield rows
-        progress.update(start + len(batch))
+        if bar is not None:
+            bar.update(len(batch))

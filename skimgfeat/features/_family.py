@@ -30,10 +30,13 @@ def check_gray_or_rgb(owner, image_shape):
     return rows, cols
 
 
-def extract_families(images, out, columns, *, threshold, dark, hog=None):
-    """Fill ``out`` by one call of the kernel; ``columns`` maps each family to its first column."""
+def handcrafted_arguments(images, columns, *, threshold, dark, hog=None):
+    """Return the batch for the kernel ``handcrafted`` and its keyword parameters.
+
+    ``columns`` maps each family to its first column.
+    """
     batch, scale = scaled_batch(images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images)
-    handcrafted(batch, out, scale=scale, columns=columns, threshold=threshold, dark=dark, hog=hog)
+    return batch, {"scale": scale, "columns": columns, "threshold": threshold, "dark": dark, "hog": hog}
 
 
 class FamilyFeatures(ImageFeatures):
@@ -62,4 +65,5 @@ class FamilyFeatures(ImageFeatures):
         return self._column_names(*check_gray_or_rgb(type(self).__name__, image_shape))
 
     def _extract(self, images, out):
-        extract_families(images, out, {self._family: 0}, **self._mask_parameters())
+        batch, parameters = handcrafted_arguments(images, {self._family: 0}, **self._mask_parameters())
+        handcrafted(batch, out, **parameters)

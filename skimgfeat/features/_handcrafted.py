@@ -7,7 +7,7 @@ from skimgfeat._base import ImageFeatures
 from skimgfeat.features._connectivity import Connectivity
 from skimgfeat.features._contours import ContourFeatures
 from skimgfeat.features._density import QuadrantDensity
-from skimgfeat.features._family import FamilyFeatures, check_gray_or_rgb, check_mask_parameters, extract_families
+from skimgfeat.features._family import FamilyFeatures, check_gray_or_rgb, check_mask_parameters, handcrafted_arguments
 from skimgfeat.features._geometry import GeometryFeatures
 from skimgfeat.features._hog import check_hog_parameters, hog_grid, hog_names
 from skimgfeat.features._hu_moments import HuMoments
@@ -16,6 +16,7 @@ from skimgfeat.features._projections import ProjectionHistograms
 from skimgfeat.features._run_lengths import RunLengths
 from skimgfeat.features._skeleton import SkeletonFeatures
 from skimgfeat.features._zoning import Zoning
+from skimgfeat.kernels import handcrafted
 
 # The order of the columns.
 _FAMILIES = (
@@ -145,8 +146,9 @@ class HandcraftedFeatures(ImageFeatures):
     (19595 R + 38470 G + 7471 B) / 65536, rounded for integers. The definitions stand with each family. A column has
     the name and the numbers that it has in the family alone; HOG's are those of :class:`HOG` with the parameters here.
 
-    Families differ much in scale: put a :class:`~sklearn.preprocessing.StandardScaler` before a linear model or
-    nearest neighbors.
+    Families differ much in scale: put a :class:`~sklearn.preprocessing.MinMaxScaler` before a linear model or nearest
+    neighbors. (Scaled to unit variance, columns that are nearly constant weigh too much, and linear models converge
+    slowly.)
 
     Examples
     --------
@@ -210,6 +212,11 @@ class HandcraftedFeatures(ImageFeatures):
         return names
 
     def _extract(self, images, out):
+        batch, parameters = self._kernel_arguments(images)
+        handcrafted(batch, out, **parameters)
+
+    def _kernel_arguments(self, images):
+        """Return the batch for the kernel and its keyword parameters."""
         owner = type(self).__name__
         rows, cols = self.image_shape_[:2]
         hog = check_hog_parameters(owner, self)
@@ -222,4 +229,4 @@ class HandcraftedFeatures(ImageFeatures):
             else:
                 first += len(_ALONE[family]._column_names(rows, cols))
         mask_parameters = check_mask_parameters(owner, self.threshold, self.polarity)
-        extract_families(images, out, columns, **mask_parameters, hog=hog)
+        return handcrafted_arguments(images, columns, **mask_parameters, hog=hog)

@@ -178,5 +178,10 @@ class HOG(ImageFeatures):
         return hog_names(owner, rows, cols, check_hog_parameters(owner, self))
 
     def _extract(self, images, out):
+        batch, parameters = self._kernel_arguments(images)
+        hog(batch, out, **parameters)
+
+    def _kernel_arguments(self, images):
+        """Return the batch for the kernel and its keyword parameters."""
         batch, scale = scaled_batch(images if images.ndim == 4 else images[..., None])
-        hog(batch, out, scale=scale, **check_hog_parameters(type(self).__name__, self))
+        return batch, {"scale": scale, **check_hog_parameters(type(self).__name__, self)}

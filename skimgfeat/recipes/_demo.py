@@ -1,7 +1,6 @@
 """The demo: what HOG and the handcrafted features are worth on packaged images, and how quickly they are computed."""
 
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 from time import thread_time
 
@@ -17,8 +16,8 @@ from sklearn.svm import LinearSVC
 from skimgfeat._validation import check_integer
 from skimgfeat.datasets import load_digits, load_faces, load_textures
 from skimgfeat.features import HOG, HandcraftedFeatures
+from skimgfeat.kernels import reference
 from skimgfeat.preprocessing import Resize
-from skimgfeat.recipes._scikit_image_loop import handcrafted_loop, hog_loop
 
 _N_FOLDS = 3
 _LOOP_IMAGES = 40
@@ -206,24 +205,24 @@ def measure_rates(case):
     images = case.resized_images()
     some = images[:: -(-len(images) // _LOOP_IMAGES)]
     extractor = clone(case.extractor).set_params(n_jobs=1).fit(images)
-    loop = _make_loop(extractor)
-    ours, theirs = extractor.transform(some), loop(some)
+    ours, theirs = extractor.transform(some), _loop_over_scikit_image(extractor, some)
     agree = np.isclose(ours, theirs, rtol=_TOLERANCE, atol=_TOLERANCE)
     return DemoRates(
         images_per_second=len(images) / _median_seconds(lambda: extractor.transform(images), _REPEATS),
-        loop_images_per_second=len(some) / _median_seconds(lambda: loop(some), _LOOP_REPEATS),
+        loop_images_per_second=len(some)
+        / _median_seconds(lambda: _loop_over_scikit_image(extractor, some), _LOOP_REPEATS),
         n_columns=ours.shape[1],
         share_equal=float(agree.mean()),
     )
 
 
-def _make_loop(extractor):
-    """Return the function of images that computes what the extractor does."""
-    names = ("orientations", "pixels_per_cell", "cells_per_block", "block_norm", "transform_sqrt")
-    parameters = {name: getattr(extractor, name) for name in names}
-    if isinstance(extractor, HOG):
-        return partial(hog_loop, **parameters)
-    return partial(handcrafted_loop, threshold=extractor.threshold, **parameters)
+def _loop_over_scikit_image(extractor, images):
+    """Return the rows of a fitted extractor, computed one image at a time by scikit-image and NumPy."""
+    kernel = reference.hog if isinstance(extractor, HOG) else reference.handcrafted
+    batch, parameters = extractor._kernel_arguments(images)
+    out = np.empty((len(images), extractor._n_features_out), dtype=np.float32)
+    kernel(batch, out, **parameters)
+    return out
 
 
 def _median_seconds(function, n_repeats):

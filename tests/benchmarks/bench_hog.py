@@ -14,13 +14,17 @@ from _timing import compare, comparison_table, measure, parse_options
 
 from skimgfeat import HOG, LBP
 
-# The parameters that scikit-image has too, with the defaults of both.
+# The parameters that scikit-image has too.
 _SHARED = ("orientations", "pixels_per_cell", "cells_per_block", "block_norm", "transform_sqrt")
 _VARIANTS = {
     "default": {},
     "signed": {"signed": True},
     "interpolate": {"interpolate": True},
     "signed, interpolate": {"signed": True, "interpolate": True},
+}
+_HOGS = {
+    "HOG with default parameters": HOG(),
+    "HOG with cells of 4 x 4 pixels, blocks of 2 x 2 cells": HOG(pixels_per_cell=(4, 4), cells_per_block=(2, 2)),
 }
 _COLOR_SIDE = 32
 
@@ -64,18 +68,16 @@ def main(arguments=None):
     loop = load_loop()
     sets = images_by_size(options)
     gray = {name: images for name, images in sets.items() if images.ndim == 3}
-    defaults = {name: getattr(HOG(), name) for name in _SHARED}
-    tables = [
-        (
-            "HOG with default parameters against skimage.feature.hog",
-            *ratio_table(HOG(), lambda image: loop.hog(image, None, 255, **defaults), sets, options),
-        ),
-        (
-            "LBP against skimage.feature.local_binary_pattern and a histogram",
-            *ratio_table(LBP(), lambda image: loop.lbp(image, None, 255), gray, options),
-        ),
-        ("Images a second of processor time: HOG with default parameters, but ...", *variant_table(sets, options)),
-    ]
+    tables = []
+    for caption, hog in _HOGS.items():
+        shared = {name: getattr(hog, name) for name in _SHARED}
+        function = partial(loop.hog, mask=None, scale=255, **shared)
+        tables.append((f"{caption}, against skimage.feature.hog", *ratio_table(hog, function, sets, options)))
+    function = partial(loop.lbp, mask=None, scale=255)
+    caption = "LBP, against skimage.feature.local_binary_pattern and a histogram"
+    tables.append((caption, *ratio_table(LBP(), function, gray, options)))
+    caption = "Images a second of processor time: HOG with default parameters, but ..."
+    tables.append((caption, *variant_table(sets, options)))
     about = f"Microseconds of processor time an image on one core, medians of {options.repeats} turns."
     print_tables(tables, options.rst, about=about, packages=("numpy", "scikit-image", "scikit-learn"))
 

@@ -92,10 +92,8 @@ def main(arguments=None):
             path = Path(folder) / "features.npy"
             written, flushed, peak = run(images, path, threads)
             gigabytes = os.path.getsize(path) / 1e9
-        rate = len(images) / written
-        rows.append(
-            (threads, f"{written:.1f}", f"{flushed:.1f}", rate, f"{gigabytes:.2f}", f"{(peak - before) / 1e6:.0f}")
-        )
+        seconds = (f"{written:.1f}", f"{flushed:.1f}")
+        rows.append((threads, *seconds, len(images) / written, f"{gigabytes:.2f}", f"{(peak - before) / 1e6:.0f}"))
     header = ["threads", "seconds", "seconds, flushed to disk", "images/s", "file, GB", "peak memory, MB"]
     about = (
         f"{len(images):,} images made of the {name} by shifts, {images.nbytes / 1e9:.2f} GB, to a float32 memory map "

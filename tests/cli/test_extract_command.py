@@ -340,3 +340,16 @@ def test_mnist(data_dir, tmp_path):
         assert stored["X"].shape == (10_000, 1436)
         assert_array_equal(stored["X"][:50], HandcraftedFeatures().fit_transform(some))
         assert_array_equal(stored["y"][:5], [7, 2, 1, 0, 4])
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), True), (("--quiet",), False)])
+def test_progress_on_a_terminal(folder, capsys, monkeypatch, options, shown):
+    pytest.importorskip("tqdm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert extract("images.npy", "out.npy", "--batch-size", "5", *options) == 0
+    assert ("images/s" in capsys.readouterr().err) == shown
+
+
+def test_no_progress_in_a_log(folder, capsys):
+    assert extract("images.npy", "out.npy", "--batch-size", "5") == 0
+    assert capsys.readouterr().err == ""

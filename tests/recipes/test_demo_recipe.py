@@ -2,12 +2,11 @@ import sys
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 from skimgfeat import HOG, HandcraftedFeatures
 from skimgfeat.datasets import load_textures
 from skimgfeat.recipes import DemoCase, cross_validate_case, draw_hog_examples, load_demo_cases, measure_rates
-from skimgfeat.recipes._scikit_image_loop import handcrafted_loop, hog_loop
 
 CHANCE = {"digits": 1 / 10, "faces": 1 / 2, "textures": 1 / 3}
 
@@ -88,21 +87,6 @@ def test_rates(cases, index):
     assert rates.loop_images_per_second > 0
     assert rates.n_columns > 500
     assert rates.share_equal > 0.999
-
-
-def test_loop_is_the_oracle_of_the_tests(scikit_image_loop):
-    """Both were written from the definitions."""
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (12, 24, 31), dtype=np.uint8)
-    images[rng.random(images.shape) < 0.6] = 0
-    images[1] = 0
-    images[2] = 255
-    parameters = {"pixels_per_cell": (4, 4), "cells_per_block": (2, 2), "transform_sqrt": True}
-    for threshold in (0, 0.3, "otsu"):
-        expected = scikit_image_loop.extract(images, threshold=threshold)
-        assert_allclose(handcrafted_loop(images, threshold=threshold, **parameters), expected, 1e-6)
-    hog = hog_loop(images, **parameters)
-    assert_array_equal(hog, scikit_image_loop.extract(images, ["hog"]))
 
 
 @pytest.mark.parametrize("direction", ["vertical", "horizontal", "falling", "rising"])
