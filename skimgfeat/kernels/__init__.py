@@ -4,7 +4,7 @@ import warnings
 
 try:
     from skimgfeat.kernels._kernels import handcrafted, hog, instruction_set
-except ImportError:
+except ModuleNotFoundError:
     from skimgfeat.kernels.reference import handcrafted, hog
 
     instruction_set = "reference"

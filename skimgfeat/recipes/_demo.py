@@ -207,10 +207,11 @@ def measure_rates(case):
     extractor = clone(case.extractor).set_params(n_jobs=1).fit(images)
     ours, theirs = extractor.transform(some), _loop_over_scikit_image(extractor, some)
     agree = np.isclose(ours, theirs, rtol=_TOLERANCE, atol=_TOLERANCE)
+    seconds = _median_seconds(lambda: extractor.transform(images), _REPEATS)
+    loop_seconds = _median_seconds(lambda: _loop_over_scikit_image(extractor, some), _LOOP_REPEATS)
     return DemoRates(
-        images_per_second=len(images) / _median_seconds(lambda: extractor.transform(images), _REPEATS),
-        loop_images_per_second=len(some)
-        / _median_seconds(lambda: _loop_over_scikit_image(extractor, some), _LOOP_REPEATS),
+        images_per_second=len(images) / seconds,
+        loop_images_per_second=len(some) / loop_seconds,
         n_columns=ours.shape[1],
         share_equal=float(agree.mean()),
     )
