@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 
-# A batch's input and output together stay near the size of a core's second-level cache.
-_BATCH_BYTES = 1 << 20
+# Input and output of a batch: enough work to make its fixed cost small, little beside any machine's memory.
+_BATCH_BYTES = 1 << 21
 
 
 def iter_batches(n_items, *, bytes_per_item):
-    """Yield slices that cover ``range(n_items)``, each of about a megabyte."""
+    """Yield slices that cover ``range(n_items)``, each of about two megabytes."""
     batch_size = max(1, _BATCH_BYTES // max(1, bytes_per_item))
     for start in range(0, n_items, batch_size):
         yield slice(start, min(start + batch_size, n_items))

@@ -17,7 +17,7 @@ def test_batches_cover_the_range_once_in_order(n_items, bytes_per_item):
     batches = list(iter_batches(n_items, bytes_per_item=bytes_per_item))
     assert_array_equal([i for batch in batches for i in range(n_items)[batch]], range(n_items))
     assert all(
-        batch.stop - batch.start == 1 or (batch.stop - batch.start) * bytes_per_item <= 2**20 for batch in batches
+        batch.stop - batch.start == 1 or (batch.stop - batch.start) * bytes_per_item <= 2**21 for batch in batches
     )
 
 
@@ -37,7 +37,7 @@ def run_and_count_threads(n_jobs, patience):
         threads.add(threading.get_ident())
         counts[batch] += 1
 
-    run_batches(work, 40, bytes_per_item=2**20, n_jobs=n_jobs)
+    run_batches(work, 40, bytes_per_item=2**21, n_jobs=n_jobs)
     return counts, len(threads)
 
 
@@ -77,4 +77,4 @@ def test_error_of_a_batch_passes_through(n_jobs):
             raise ValueError("batch 7")
 
     with pytest.raises(ValueError, match="batch 7"):
-        run_batches(work, 20, bytes_per_item=2**20, n_jobs=n_jobs)
+        run_batches(work, 20, bytes_per_item=2**21, n_jobs=n_jobs)

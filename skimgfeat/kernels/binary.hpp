@@ -262,6 +262,11 @@ class Binary {
         return sum;
     }
 
+    int count_before(int r, int end) const {
+        if (Wide) return end > 0 ? count_box(r, r + 1, 0, end) : 0;
+        return popcount(static_cast<Word>(mask_.at(0)[r] & Image::range(0, 0, end)));
+    }
+
     void zoning(float* out) {
         const auto bound = [](int i, int side) { return static_cast<int>(static_cast<std::int64_t>(i) * side / 4); };
         for (int i = 0; i < 4; ++i) {
@@ -521,20 +526,15 @@ class Binary {
 
     void projections(float* out) {
         std::int32_t rows[10] = {}, cols[10] = {};
-        std::int64_t diagonal[4] = {};
+        std::int64_t up_to[3] = {};  // foreground before the end of each group
         for (int r = 0; r < rows_; ++r) ++rows[row_bin_[row_sum_[r]]];
         for (int c = 0; c < cols_; ++c) ++cols[col_bin_[col_sum_[c]]];
         const int group = (rows_ + cols_ - 1) / 4;  // diagonals a group; the last group takes the remainder
         for (int r = 0; r < rows_; ++r) {
             const int first = r - (rows_ - 1);  // column of diagonal 0
-            int counted = 0;
-            for (int i = 0; i < 3; ++i) {
-                const int n = count_box(r, r + 1, first + i * group, first + (i + 1) * group);
-                diagonal[i] += n;
-                counted += n;
-            }
-            diagonal[3] += row_sum_[r] - counted;
+            for (int i = 0; i < 3; ++i) up_to[i] += count_before(r, first + (i + 1) * group);
         }
+        const std::int64_t diagonal[4] = {up_to[0], up_to[1] - up_to[0], up_to[2] - up_to[1], total_ - up_to[2]};
         const float n_rows = static_cast<float>(rows_ + 1e-7), n_cols = static_cast<float>(cols_ + 1e-7);
         for (int i = 0; i < 10; ++i) {
             out[i] = static_cast<float>(rows[i]) / n_rows;

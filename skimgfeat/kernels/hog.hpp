@@ -92,7 +92,6 @@ class Hog {
         col_share_ = arena.take<float>(cols);
         edges_ = make_bin_edges(plan, arena);
         if (arena.failed()) return;
-        for (int v = 0; v < 256; ++v) byte_value_[v] = pixel(static_cast<float>(v));
         for (int c = 0; c < cols; ++c) {
             const double position = (c + 0.5) / plan.cell_cols - 0.5;
             col_cell_[c] = static_cast<int>(std::floor(position));
@@ -102,7 +101,7 @@ class Hog {
 
     template <typename T>
     void run(const T* image, float* out) {
-        std::memset(hist_, 0, hist_size_ * sizeof(float));
+        if (plan_.interpolate) std::memset(hist_, 0, hist_size_ * sizeof(float));
         const int used_rows = cell_rows_ * plan_.cell_rows;
         for (int first = 0; first < used_rows; first += strip_rows_) {
             const int last = first + strip_rows_ < used_rows ? first + strip_rows_ : used_rows;
@@ -124,20 +123,12 @@ class Hog {
                 if ((r + 1) % plan_.cell_rows == 0) close_cell_row(r / plan_.cell_rows);
             }
         }
-        const float area = static_cast<float>(plan_.cell_rows * plan_.cell_cols);
-        float* hist = hist_;
-        SKIMGFEAT_INDEPENDENT
-        for (std::ptrdiff_t i = 0; i < hist_size_; ++i) hist[i] /= area;
+        if (plan_.interpolate) divide_by_area(hist_, hist_size_);
         normalize(out);
     }
 
   private:
     static constexpr int kStripPixels = 1024;
-
-    float pixel(float value) const {
-        const float scaled = value / scale_;
-        return plan_.transform_sqrt ? std::sqrt(scaled) : scaled;
-    }
 
     // The first pixel of a strip; the row above it starts `pitch_` pixels before.
     float* strip() { return value_ + (kLanes + pitch_) * channels_; }
@@ -163,9 +154,7 @@ class Hog {
     template <typename T>
     void load_values(const T* source, int count, float* values) const {
         const float scale = scale_, reciprocal = 1 / scale;
-        if (sizeof(T) == 1 && plan_.transform_sqrt) {
-            for (int i = 0; i < count; ++i) values[i] = byte_value_[static_cast<std::uint8_t>(source[i])];
-        } else if (plan_.transform_sqrt) {
+        if (plan_.transform_sqrt) {
             SKIMGFEAT_INDEPENDENT
             for (int i = 0; i < count; ++i) values[i] = std::sqrt(divide<T>(source[i], scale, reciprocal));
         } else {
@@ -336,12 +325,17 @@ class Hog {
 
     void close_cell_row(int cell_row) {
         float* cells = hist_ + (cell_row + 1) * hist_pitch_;
-        float* copies = row_hist_;
+        const float *a = row_hist_, *b = a + hist_pitch_, *c = b + hist_pitch_, *d = c + hist_pitch_;
+        const float area = static_cast<float>(plan_.cell_rows * plan_.cell_cols);
         SKIMGFEAT_INDEPENDENT
-        for (std::ptrdiff_t i = 0; i < hist_pitch_; ++i)
-            cells[i] = (copies[i] + copies[i + hist_pitch_]) +
-                       (copies[i + 2 * hist_pitch_] + copies[i + 3 * hist_pitch_]);
+        for (std::ptrdiff_t i = 0; i < hist_pitch_; ++i) cells[i] = ((a[i] + b[i]) + (c[i] + d[i])) / area;
         std::memset(row_hist_, 0, 4 * hist_pitch_ * sizeof(float));
+    }
+
+    void divide_by_area(float* cells, std::ptrdiff_t size) const {
+        const float area = static_cast<float>(plan_.cell_rows * plan_.cell_cols);
+        SKIMGFEAT_INDEPENDENT
+        for (std::ptrdiff_t i = 0; i < size; ++i) cells[i] /= area;
     }
 
     // The lower of the two nearest bins (bin centers at half widths) and the share of the upper one.
@@ -444,8 +438,8 @@ class Hog {
                         const float value = block[i] * factor[col];
                         block[i] = value < 0.2f ? value : 0.2f;
                     }
+                    factor[col] = sum_of_squares(block, pitch);
                 }
-                for (int col = 0; col < block_cols_; ++col) factor[col] = sum_of_squares(blocks + col * pitch, pitch);
                 for (int col = 0; col < block_cols_; ++col) factor[col] = 1 / std::sqrt(factor[col] + eps * eps);
             }
             for (int col = 0; col < block_cols_; ++col, out += length) {
@@ -480,7 +474,6 @@ class Hog {
     double *position_, *lower_;
     std::int32_t *bin_, *unclear_, *col_cell_;
     BinEdges edges_;
-    float byte_value_[256];
 };
 
 }  // namespace

@@ -9,6 +9,7 @@ namespace {
 
 // Whether a diagonal neighbor counts as greater or equal hangs, where the plane through the pixels is flat, on the
 // rounding of scikit-image's interpolation at the pixel's position: its double arithmetic is replayed, step by step.
+// Bytes need that for few pixels only: integer arithmetic decides all others exactly.
 class Lbp {
   public:
     Lbp(int rows, int cols, Arena& arena) : rows_(rows), cols_(cols) {
@@ -22,6 +23,11 @@ class Lbp {
         east_share_ = arena.take<double>(pitch_);
         west_share_ = arena.take<double>(pitch_);
         for (std::int64_t*& code : code_) code = arena.take<std::int64_t>(pitch_);
+        strip_rows_ = kStripPixels / (cols + 2) + 1 < rows ? kStripPixels / (cols + 2) + 1 : rows;
+        const std::size_t strip_size = static_cast<std::size_t>(strip_rows_ + 2) * (cols + 2) + 3 * kByteLanes;
+        strip_ = arena.take<std::int16_t>(strip_size);
+        byte_code_ = arena.take<std::int16_t>(strip_size);
+        list_ = arena.take<std::int32_t>(cols + 1);
         if (arena.failed()) return;
         for (int c = 0; c < cols; ++c) {
             east_share_[c] = (c + kDiagonal) - c;
@@ -32,13 +38,119 @@ class Lbp {
             for (int i = 0; i < 8; ++i) ones += code >> i & 1;
             for (int i = 0; i < 7; ++i) changes += (code >> i & 1) != (code >> (i + 1) & 1);
             pattern_[code] = static_cast<std::uint8_t>(changes <= 2 ? ones : 9);
+            pattern_[code + kUnclear] = 10;  // counted by count_unclear
         }
     }
 
     template <typename T>
     void run(const T* image, float* out) {
-        // What is written in one step is read in the next: reading it at once, at a shift, stalls the processor.
         std::uint32_t counts[4][16] = {};
+        if constexpr (sizeof(T) == 1) count_bytes(image, counts);
+        else count_values(image, counts);
+        const double pixels = static_cast<double>(rows_) * cols_ + 1e-7;
+        for (int k = 0; k < 10; ++k)
+            out[k] = static_cast<float>((counts[0][k] + counts[1][k] + counts[2][k] + counts[3][k]) / pixels);
+    }
+
+  private:
+    static constexpr double kDiagonal = 0.70711;  // scikit-image rounds sqrt(1/2) to five places
+    static constexpr int kUnclear = 256, kByteLanes = 32, kStripPixels = 2048;
+
+    // Bytes: strips of rows, one after another with two zeros between them, one loop over a strip.
+    void count_bytes(const std::uint8_t* image, std::uint32_t (&counts)[4][16]) {
+        const int pitch = cols_ + 2;
+        for (int first = 0; first < rows_; first += strip_rows_) {
+            const int n = first + strip_rows_ < rows_ ? strip_rows_ : rows_ - first;
+            std::int16_t* strip = strip_ + kByteLanes + pitch;
+            for (int r = -1; r <= n; ++r) load_bytes(image, first + r, strip + r * pitch);
+            encode_bytes(strip, n * pitch);
+            for (int r = 0; r < n; ++r) {
+                count_codes(byte_code_ + r * pitch, counts);
+                if (counts[0][10] | counts[1][10] | counts[2][10] | counts[3][10])
+                    count_unclear(first + r, strip + r * pitch, byte_code_ + r * pitch, counts);
+            }
+        }
+    }
+
+    void load_bytes(const std::uint8_t* image, int r, std::int16_t* value) const {
+        if (r < 0 || r >= rows_) {
+            std::memset(value, 0, (cols_ + 2) * sizeof(std::int16_t));
+            return;
+        }
+        // Whole lanes, where the image goes on that far: the surplus is written over by zeros and the next row.
+        const int whole = round_up(cols_, kByteLanes);
+        const int count = whole <= static_cast<std::ptrdiff_t>(rows_ - r) * cols_ ? whole : cols_;
+        const std::uint8_t* source = image + static_cast<std::ptrdiff_t>(r) * cols_;
+        SKIMGFEAT_INDEPENDENT
+        for (int c = 0; c < count; ++c) value[c] = source[c];
+        value[-1] = value[cols_] = 0;
+    }
+
+    // With b and c the neighbors beside a diagonal neighbor d, the interpolated value is at least x where
+    // 29289 (b + c - 2 x) + 70711 (d - x) >= 0, that is where the whole number b + c + 2 d - 4 x is at least
+    // -0.414251... (d - x). It is unclear where both are 0 but b is not x.
+    void encode_bytes(const std::int16_t* value, int size) {
+        const std::ptrdiff_t pitch = cols_ + 2;
+        std::int16_t* code = byte_code_;
+        using Short = std::int16_t;
+        const auto bits = [](Short d, Short b, Short c, Short x, Short bit) {
+            const Short e = static_cast<Short>(d - x);
+            const Short q = static_cast<Short>(static_cast<Short>(b + c) + static_cast<Short>(2 * d - 4 * x));
+            const Short inner = static_cast<Short>(static_cast<Short>(3 * e) >> 7);
+            const Short part = static_cast<Short>(static_cast<Short>(53 * e + inner) >> 7);  // floor(0.414251... e)
+            const Short set = static_cast<Short>(q + part) >= 0 ? bit : Short(0);
+            const bool tie = (q == 0) & (e == 0) & (b != x);
+            return static_cast<Short>(set | (tie ? Short(kUnclear) : Short(0)));
+        };
+        SKIMGFEAT_INDEPENDENT
+        for (int i = 0; i < size; ++i) {
+            const Short x = value[i], e = value[i + 1], w = value[i - 1], n = value[i - pitch], s = value[i + pitch];
+            Short sum = e >= x ? 1 : 0;
+            sum |= n >= x ? 4 : 0;
+            sum |= w >= x ? 16 : 0;
+            sum |= s >= x ? 64 : 0;
+            sum |= bits(value[i - pitch + 1], n, e, x, 2);
+            sum |= bits(value[i - pitch - 1], n, w, x, 8);
+            sum |= bits(value[i + pitch - 1], s, w, x, 32);
+            sum |= bits(value[i + pitch + 1], s, e, x, 128);
+            code[i] = sum;
+        }
+    }
+
+    // Listed without a branch, which no processor could foresee.
+    void count_unclear(int r, const std::int16_t* value, const std::int16_t* code,
+                       std::uint32_t (&counts)[4][16]) const {
+        for (std::uint32_t(&count)[16] : counts) count[10] = 0;
+        std::int32_t* list = list_;
+        int n = 0;
+        for (int c = 0; c < cols_; ++c) {
+            list[n] = c;
+            n += code[c] >> 8;
+        }
+        for (int i = 0; i < n; ++i) {
+            const int c = list[i];
+            ++counts[i & 3][pattern_[exact_code(r, c, value + c, code[c])]];
+        }
+    }
+
+    // The code of an unclear pixel: its diagonal neighbors again, interpolated as scikit-image does.
+    int exact_code(int r, int c, const std::int16_t* x, int code) const {
+        const double up = (r - kDiagonal) - (r - 1), down = (r + kDiagonal) - r;
+        const double left = west_share_[c], right = east_share_[c];
+        const std::ptrdiff_t pitch = cols_ + 2;
+        const auto greater = [x, pitch](const std::int16_t* corner, double row_share, double col_share) {
+            const double top = (1 - col_share) * corner[0] + col_share * corner[1];
+            const double bottom = (1 - col_share) * corner[pitch] + col_share * corner[pitch + 1];
+            return (1 - row_share) * top + row_share * bottom >= *x;
+        };
+        const int axes = code & (1 | 4 | 16 | 64);
+        return axes | greater(x - pitch, up, right) << 1 | greater(x - pitch - 1, up, left) << 3 |
+               greater(x - 1, down, left) << 5 | greater(x, down, right) << 7;
+    }
+
+    template <typename T>
+    void count_values(const T* image, std::uint32_t (&counts)[4][16]) {
+        // What is written in one step is read in the next: reading it at once, at a shift, stalls the processor.
         clear_row(kSlots - 1);
         load_row(image, 0);
         load_row(image, 1);
@@ -47,16 +159,10 @@ class Lbp {
             load_row(image, r + 2);
             interpolate_row(r + 1);
             encode_row(r);
-            if (r > 0) count_codes(r - 1, counts);
+            if (r > 0) count_codes(code_[(r - 1) & 1], counts);
         }
-        count_codes(rows_ - 1, counts);
-        const double pixels = static_cast<double>(rows_) * cols_ + 1e-7;
-        for (int k = 0; k < 10; ++k)
-            out[k] = static_cast<float>((counts[0][k] + counts[1][k] + counts[2][k] + counts[3][k]) / pixels);
+        count_codes(code_[(rows_ - 1) & 1], counts);
     }
-
-  private:
-    static constexpr double kDiagonal = 0.70711;  // scikit-image rounds sqrt(1/2) to five places
 
     static constexpr int kSlots = 4;  // rows held at a time
 
@@ -90,8 +196,8 @@ class Lbp {
     }
 
     // Four counters in turn, so that no count waits for the one before.
-    void count_codes(int r, std::uint32_t (&counts)[4][16]) const {
-        const std::int64_t* code = code_[r & 1];
+    template <typename Code>
+    void count_codes(const Code* code, std::uint32_t (&counts)[4][16]) const {
         int c = 0;
         for (; c + 4 <= cols_; c += 4)
             for (int i = 0; i < 4; ++i) ++counts[i][pattern_[code[c + i]]];
@@ -124,7 +230,10 @@ class Lbp {
     int rows_, cols_, padded_, pitch_;
     double *value_[kSlots], *east_[kSlots], *west_[kSlots], *east_share_, *west_share_;
     std::int64_t* code_[2];
-    std::uint8_t pattern_[256];
+    int strip_rows_;
+    std::int16_t *strip_, *byte_code_;
+    std::int32_t* list_;
+    std::uint8_t pattern_[2 * kUnclear];
 };
 
 }  // namespace
