@@ -30,16 +30,18 @@ print(instruction_set, digest.hexdigest())
 """
 
 
-def run(name):
+def run(name, folder):
+    """Run the script away from the sources, so that it imports the package that the tests import."""
     environment = {**os.environ, "SKIMGFEAT_INSTRUCTION_SET": name}
-    return subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", SCRIPT]
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.skipif(instruction_set == "reference", reason="the compiled kernels are not installed")
-def test_instruction_sets_agree_bit_for_bit():
+def test_instruction_sets_agree_bit_for_bit(tmp_path):
     digests = {}
     for name in ("baseline", "avx2", "avx512"):
-        result = run(name)
+        result = run(name, tmp_path)
         if result.returncode == 0:
             used, digest = result.stdout.split()
             assert used == name
@@ -51,7 +53,7 @@ def test_instruction_sets_agree_bit_for_bit():
 
 
 @pytest.mark.skipif(instruction_set == "reference", reason="the compiled kernels are not installed")
-def test_unknown_instruction_set_is_refused():
-    result = run("sse9")
+def test_unknown_instruction_set_is_refused(tmp_path):
+    result = run("sse9", tmp_path)
     assert result.returncode != 0
     assert "sse9" in result.stderr
