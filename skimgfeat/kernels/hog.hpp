@@ -19,7 +19,7 @@ constexpr double kHalfPi = kPi / 2;
 // Hard bins without an arctangent. With the gradient folded into the first quadrant, a bin edge at angle e becomes the
 // comparison |gy| >= |gx| * tan(e). Rows of `tangent` are the quadrants the gradient came from; in the second and fourth,
 // where the fold mirrors the angle, edges count downwards from `base`. Doubles, because with transform_sqrt real ratios
-// lie on edges: sqrt(3 v) / sqrt(v) = tan 60 degrees.
+// lie near edges: sqrt(3 v) / sqrt(v) = tan 60 degrees.
 struct BinEdges {
     int count = 0;       // comparisons a pixel
     double* tangent[4];  // unused places hold infinity
@@ -79,7 +79,7 @@ class Hog {
         if (channels > 1)
             for (float** buffer : {&dx_, &dy_, &square_})
                 *buffer = arena.take<float>(static_cast<std::size_t>(strip_size_) * channels);
-        for (float** buffer : {&gx_, &gy_, &magnitude_, &share_})
+        for (float** buffer : {&gx_, &gy_, &magnitude_, &share_, &fewest_, &most_})
             *buffer = arena.take<float>(strip_size_);
         for (double** buffer : {&position_, &lower_}) *buffer = arena.take<double>(strip_size_);
         bin_ = arena.take<std::int32_t>(strip_size_);
@@ -224,13 +224,7 @@ class Hog {
             magnitude[i] = std::sqrt(best);
             unclear[i] = rivals;
         }
-        for (int i = 0; i < size; i += 2) {
-            std::uint64_t two;
-            std::memcpy(&two, unclear + i, sizeof two);
-            if (!two) continue;
-            if (unclear[i]) choose_channel(i, n);
-            if (unclear[i + 1] && i + 1 < size) choose_channel(i + 1, n);
-        }
+        for_each_unclear(size, [&](int i) { choose_channel(i, n); });
     }
 
     void choose_channel(int i, int channels) {
@@ -246,50 +240,81 @@ class Hog {
         magnitude_[i] = best;
     }
 
+    // In float32 first, with |gy| once a little smaller and once a little larger than it is; where the two disagree, an
+    // edge is near, and the bin is found in double.
     template <bool Signed, bool Symmetric>
     void hard_bins(int size) {
         pass_edges<Signed, Symmetric, true>(0, size);
         for (int k = 4; k < edges_.count; k += 4) pass_edges<Signed, Symmetric, false>(k, size);
-        const double* position = position_;
-        std::int32_t* bin = bin_;
-        SKIMGFEAT_INDEPENDENT
-        for (int i = 0; i < size; ++i) bin[i] = static_cast<std::int32_t>(position[i]);
-    }
-
-    // Move each pixel's bin past those of four edges, k to k + 3, that its angle has passed. In a mirrored quadrant an
-    // edge itself belongs to the bin on its other side: there |gy| is taken one step smaller. Symmetric: the edges of
-    // the second quadrant mirror those of the first.
-    template <bool Signed, bool Symmetric, bool First>
-    void pass_edges(int k, int size) {
-        constexpr double one_step_smaller = 1 - 1.0 / (1ULL << 53);
-        double t[4][4], base[4];
-        for (int quadrant = 0; quadrant < 4; ++quadrant) {
-            base[quadrant] = edges_.base[quadrant];
-            for (int j = 0; j < 4; ++j) t[quadrant][j] = edges_.tangent[quadrant][k + j];
-        }
-        const float *gx = gx_, *gy = gy_;
-        double* position = position_;
+        float base[4];
+        for (int quadrant = 0; quadrant < 4; ++quadrant) base[quadrant] = static_cast<float>(edges_.base[quadrant]);
+        const float *gx = gx_, *gy = gy_, *fewest = fewest_, *most = most_;
+        std::int32_t *bin = bin_, *unclear = unclear_;
         SKIMGFEAT_INDEPENDENT
         for (int i = 0; i < size; ++i) {
-            const double x = gx[i], y = gy[i], mirrored = x * y;
-            const double lower = y < 0 ? 1.0 : y == 0 && x < 0 ? 1.0 : 0.0;
-            const double ax = std::fabs(x), ay = std::fabs(y) * (mirrored < 0 ? one_step_smaller : 1.0);
-            double passed = 0;
-            for (int j = 0; j < 4; ++j) {
-                double tangent = t[0][j];
-                if (Signed) tangent = lower > 0 ? t[2][j] : tangent;
-                if (!Symmetric) {
-                    double mirror = t[1][j];
-                    if (Signed) mirror = lower > 0 ? t[3][j] : mirror;
-                    tangent = mirrored < 0 ? mirror : tangent;
-                }
-                passed += ay >= ax * tangent ? 1.0 : 0.0;
-            }
-            double start = Signed && lower > 0 ? base[2] : base[0];
-            const double top = Signed && lower > 0 ? base[3] : base[1];
-            start = mirrored < 0 ? top : start;
-            position[i] = (First ? start : position[i]) + (mirrored < 0 ? -passed : passed);
+            const float x = gx[i], y = gy[i];
+            const bool lower = Signed && is_lower(x, y), mirrored = is_mirrored(x, y);
+            const float up = (lower ? base[2] : base[0]) + fewest[i], down = (lower ? base[3] : base[1]) - fewest[i];
+            bin[i] = static_cast<std::int32_t>(mirrored ? down : up);
+            unclear[i] = fewest[i] != most[i];
         }
+        for_each_unclear(size, [&](int i) { bin[i] = exact_bin(gx[i], gy[i]); });
+    }
+
+    template <typename F>
+    void for_each_unclear(int size, F f) const {
+        for (int start = 0; start < size; start += kLanes) {
+            std::int32_t any = 0;
+            for (int i = start; i < start + kLanes; ++i) any |= unclear_[i];
+            for (int i = start; any && i < start + kLanes && i < size; ++i)
+                if (unclear_[i]) f(i);
+        }
+    }
+
+    static SKIMGFEAT_INLINE bool is_lower(float x, float y) { return (y < 0) | ((y == 0) & (x < 0)); }
+    static SKIMGFEAT_INLINE bool is_mirrored(float x, float y) {
+        return ((x < 0) & (y > 0)) | ((x > 0) & (y < 0));
+    }
+
+    // Count which of four edges, k to k + 3, each angle has passed for certain, and which perhaps. Symmetric: the edges
+    // of the second quadrant mirror those of the first.
+    template <bool Signed, bool Symmetric, bool First>
+    void pass_edges(int k, int size) {
+        constexpr float margin = 4e-7f;
+        float t[4][4];
+        for (int quadrant = 0; quadrant < 4; ++quadrant)
+            for (int j = 0; j < 4; ++j) t[quadrant][j] = static_cast<float>(edges_.tangent[quadrant][k + j]);
+        const float *gx = gx_, *gy = gy_;
+        float *fewest = fewest_, *most = most_;
+        SKIMGFEAT_INDEPENDENT
+        for (int i = 0; i < size; ++i) {
+            const float x = gx[i], y = gy[i];
+            const bool lower = Signed && is_lower(x, y), mirrored = !Symmetric && is_mirrored(x, y);
+            const float ax = std::fabs(x), low = std::fabs(y) * (1 - margin), high = std::fabs(y) * (1 + margin);
+            float certain = 0, possible = 0;
+            for (int j = 0; j < 4; ++j) {
+                float tangent = lower ? t[2][j] : t[0][j];
+                const float mirror = lower ? t[3][j] : t[1][j];
+                tangent = mirrored ? mirror : tangent;
+                const float edge = ax * tangent;
+                certain += low >= edge ? 1.0f : 0.0f;
+                possible += high >= edge ? 1.0f : 0.0f;
+            }
+            fewest[i] = (First ? 0 : fewest[i]) + certain;
+            most[i] = (First ? 0 : most[i]) + possible;
+        }
+    }
+
+    // In a mirrored quadrant an edge itself belongs to the bin on its other side.
+    int exact_bin(double x, double y) const {
+        const bool lower = plan_.is_signed && (y < 0 || (y == 0 && x < 0)), mirrored = x * y < 0;
+        const int quadrant = 2 * lower + mirrored;
+        int passed = 0;
+        for (int k = 0; k < edges_.count; ++k) {
+            const double edge = std::fabs(x) * edges_.tangent[quadrant][k];
+            passed += mirrored ? std::fabs(y) > edge : std::fabs(y) >= edge;
+        }
+        return mirrored ? edges_.base[quadrant] - passed : edges_.base[quadrant] + passed;
     }
 
     // Angles within rounding of 0 from below, which only floats can have: scikit-image's arithmetic gives 0, or exactly
@@ -470,7 +495,7 @@ class Hog {
     float scale_;
     int cell_rows_, cell_cols_, pitch_, strip_rows_, strip_size_, block_length_, block_pitch_, block_cols_;
     std::ptrdiff_t hist_pitch_, hist_size_;
-    float *value_, *dx_, *dy_, *square_, *gx_, *gy_, *magnitude_, *share_, *hist_, *row_hist_, *block_, *factor_, *col_share_;
+    float *value_, *dx_, *dy_, *square_, *gx_, *gy_, *magnitude_, *share_, *fewest_, *most_, *hist_, *row_hist_, *block_, *factor_, *col_share_;
     double *position_, *lower_;
     std::int32_t *bin_, *unclear_, *col_cell_;
     BinEdges edges_;
