@@ -50,7 +50,6 @@ class Binary {
         first_col_ = arena.take<std::int32_t>(rows);
         last_col_ = arena.take<std::int32_t>(rows);
         hull_ = arena.take<std::int32_t>(rows);
-        left_ = arena.take<double>(rows);
         if (arena.failed()) return;
         for (int c = 0; c < longest; ++c) {
             const double x = c;
@@ -382,18 +381,14 @@ class Binary {
     // Pixels inside the convex hull of the component, each pixel a diamond of its four edge midpoints.
     double convex_area() {
         const int n = main_.bottom - main_.top;
-        double area = n;
-        outline(n, first_col_ + main_.top, 1);
-        for (int r = 0; r < n; ++r) area -= left_[r];
-        outline(n, last_col_ + main_.top, -1);
-        for (int r = 0; r < n; ++r) area -= left_[r];
-        return area;
+        return n - sum_of_outline(n, first_col_ + main_.top, 1) - sum_of_outline(n, last_col_ + main_.top, -1);
     }
 
-    // The first column inside the hull in each row, for extreme columns sign * col[r]. With L the lower convex envelope
-    // of the extremes, it is the ceiling of min(L(r) - 1/2, L(r - 1/2), L(r + 1/2)). Every L is one division of
-    // integers, which is exact where it should be a whole number and far from one elsewhere: the ceiling is exact.
-    void outline(int n, const std::int32_t* col, int sign) {
+    // The first column inside the hull, added up over the rows, for extreme columns sign * col[r]. With L the lower
+    // convex envelope of the extremes, it is the ceiling of min(L(r) - 1/2, L(r - 1/2), L(r + 1/2)). Every L is one
+    // division of integers, which is exact where it should be a whole number and far from one elsewhere: the ceiling is
+    // exact.
+    double sum_of_outline(int n, const std::int32_t* col, int sign) {
         int size = 0;
         for (int r = 0; r < n; ++r) {
             while (size >= 2) {
@@ -405,18 +400,20 @@ class Binary {
             }
             hull_[size++] = r;
         }
-        for (int r = 0; r < n; ++r) left_[r] = sign * col[r];
+        double sum = 0, before = HUGE_VAL;  // before: of L between this row and the one above
         for (int i = 0; i + 1 < size; ++i) {
             const int a = hull_[i], b = hull_[i + 1];
-            const double rise = sign * (col[b] - col[a]), base = sign * col[a], step = 2.0 * (b - a);
-            for (int r = a; r < b; ++r) {
-                const double half = base + std::ceil(rise * (2 * (r - a) + 1) / step);
-                const double next = base + std::ceil((rise * (2 * (r - a) + 2) - (b - a)) / step);
-                const double here = left_[r] < half ? left_[r] : half, below = next < half ? next : half;
-                left_[r] = here;
-                left_[r + 1] = left_[r + 1] < below ? left_[r + 1] : below;
+            const double rise = sign * (col[b] - col[a]), base = sign * col[a], steps = b - a;
+            for (int r = 0; r < b - a; ++r) {
+                const double here = base + std::ceil((2 * rise * r - steps) / (2 * steps));
+                const double after = base + std::ceil(rise * (2 * r + 1) / (2 * steps));
+                const double between = before < after ? before : after;
+                sum += here < between ? here : between;
+                before = after;
             }
         }
+        const double last = sign * col[n - 1];
+        return sum + (last < before ? last : before);
     }
 
     // Benkrid and Crookes' estimate on the component's border pixels.
@@ -557,7 +554,7 @@ class Binary {
     std::uint8_t* byte_;
     std::uint64_t* eight_sums_;
     std::int32_t *row_sum_, *col_sum_, *area_, *row_bin_, *col_bin_, *first_col_, *last_col_, *hull_;
-    double *left_, *first_power_, *second_power_, *third_power_;
+    double *first_power_, *second_power_, *third_power_;
     Run* runs_;
     int n_runs_ = 0, total_ = 0;
     Component main_;
