@@ -75,18 +75,28 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            For images of another shape than at ``fit``, NaN, infinities, or negative values under a square root.
+            For images of another shape than at ``fit``, NaN, infinities, floats too large for float32 arithmetic, or
+            negative values under a square root.
         """
         check_is_fitted(self, "_n_features_out")
         images = check_images(self, X, reset=False, allow_negative=not self._needs_non_negative())
         out = np.empty((len(images), self._n_features_out), dtype=np.float32)
         run_batches(
-            lambda batch: self._extract(images[batch], out[batch]),
+            lambda batch: self._fill(images[batch], out[batch]),
             len(images),
             bytes_per_item=images[0].nbytes + out[0].nbytes,
             n_jobs=self.n_jobs,
         )
         return out
+
+    def _fill(self, images, out):
+        """Extract a batch; refuse floats so large that float32 arithmetic on them is not finite."""
+        self._extract(images, out)
+        if images.dtype.kind == "f" and not np.isfinite(out).all():
+            raise ValueError(
+                f"{type(self).__name__}: X holds values too large to compute with, up to {np.abs(images).max():g}; "
+                "scale the pixels to [0, 1]."
+            )
 
     def get_feature_names_out(self, input_features=None):
         """Name each column of the output.

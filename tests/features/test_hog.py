@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage.feature import hog
 
-from skimgfeat.features import HOG
+from skimgfeat.features import HOG, HandcraftedFeatures
 from skimgfeat.kernels import reference
 
 NORMS = ("L1", "L1-sqrt", "L2", "L2-Hys")
@@ -324,3 +324,10 @@ def test_negative_values_under_a_square_root_are_an_error():
 def test_parameters_that_cannot_be(parameters, error, message):
     with pytest.raises(error, match=f"HOG: {message}"):
         HOG(**parameters).fit(np.zeros((1, 24, 24)))
+
+
+@pytest.mark.parametrize("extractor", [HOG(), HandcraftedFeatures()], ids=lambda extractor: type(extractor).__name__)
+def test_values_too_large_for_float32_raise(extractor):
+    images = np.random.default_rng(0).random((3, 28, 28)) * 1e30
+    with pytest.raises(ValueError, match=r"too large to compute with, up to 9\.9"):
+        extractor.fit(images).transform(images)
