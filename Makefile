@@ -4,12 +4,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-ifeq ($(OS),Windows_NT)
-BIN := $(VENV)/Scripts
-else
 BIN := $(VENV)/bin
-endif
-SOURCES := pyproject.toml $(shell find skimgfeat -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
+SOURCES := pyproject.toml README.md LICENSE $(shell find skimgfeat -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 
 .PHONY: demo test lint docs bench clean
 
@@ -44,4 +40,4 @@ $(VENV)/.all-installed: $(SOURCES) | $(BIN)/uv
 	touch $@ $(VENV)/.demo-installed
 
 clean:
-	rm -rf $(VENV) build docs/_build docs/auto_examples docs/api
+	rm -rf $(VENV) build docs/_build docs/auto_examples docs/api docs/sg_execution_times.rst demo_output

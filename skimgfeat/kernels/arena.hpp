@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-// Before a loop: no iteration reads what another writes.
+// Before a loop: no iteration reads what another writes, but for sums in local variables.
 #if defined(__clang__)
 #define SKIMGFEAT_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)

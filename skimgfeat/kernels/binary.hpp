@@ -2,6 +2,7 @@
 // projections and density. One pass over an image shares mask, runs, components and moments. Definitions: reference.py.
 #pragma once
 #include <cmath>
+#include <cstdint>
 
 #include "arena.hpp"
 #include "bits.hpp"

@@ -1,6 +1,7 @@
 // Binary images as machine words, one bit a pixel. Every operation is and / or / shift / popcount over rows, and the
 // inner loop always runs over rows, so that the compiler puts 8 or 16 of them in a register.
 #pragma once
+#include <cstdint>
 #include <cstring>
 
 #include "arena.hpp"
@@ -41,7 +42,7 @@ class BitImage {
     static constexpr int kBits = 8 * sizeof(Word);
 
     BitImage(int rows, int cols, Arena& arena)
-        : rows(rows), cols(cols), words(Wide ? cols / kBits + 1 : 1), padded(round_up(rows + 1, 16)) {
+        : words(Wide ? cols / kBits + 1 : 1), padded(round_up(rows + 1, 16)) {
         plane_ = padded + 16;
         first_ = arena.take<Word>(plane_ * (words + 2) + 16);
         if (first_) first_ += plane_ + 16;
@@ -104,7 +105,7 @@ class BitImage {
         return below(high) & ~below(low);
     }
 
-    int rows, cols, words, padded;
+    int words, padded;
 
   private:
     static SKIMGFEAT_INLINE Word below(int bit) {

@@ -1,5 +1,6 @@
 // Every kernel, compiled once for each instruction set into the namespace SKIMGFEAT_SET. All code here has internal
 // linkage, so that the linker cannot mix copies.
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -69,7 +70,7 @@ bool handcrafted_batch(const Images& images, const HandcraftedPlan& plan, const 
     constexpr bool is_float = !std::numeric_limits<Gray>::is_integer;
     const int largest = is_float ? 0 : static_cast<int>(std::numeric_limits<Gray>::max());
     HogPlan hog_plan = plan.hog;
-    if (c.hog < 0) hog_plan = {1, 1, 1, 1, 1, BlockNorm::l2, false, false, false};
+    if (c.hog < 0) hog_plan = {1, images.rows, images.cols, 1, 1, BlockNorm::l2, false, false, false};  // unused, small
     Arena arena;
     Hog hog(hog_plan, images.rows, images.cols, 1, images.scale, arena);
     Lbp lbp(images.rows, images.cols, arena);

@@ -1,6 +1,7 @@
 // Histograms of oriented gradients, as skimage.feature.hog computes them on float32 images. Definition: reference.py.
 #pragma once
 #include <cmath>
+#include <cstdint>
 #include <initializer_list>
 #include <limits>
 
@@ -18,8 +19,8 @@ constexpr double kHalfPi = kPi / 2;
 
 // Hard bins without an arctangent. With the gradient folded into the first quadrant, a bin edge at angle e becomes the
 // comparison |gy| >= |gx| * tan(e). Rows of `tangent` are the quadrants the gradient came from; in the second and fourth,
-// where the fold mirrors the angle, edges count downwards from `base`. Doubles, because with transform_sqrt real ratios
-// lie near edges: sqrt(3 v) / sqrt(v) = tan 60 degrees.
+// where the fold mirrors the angle, edges count downwards from `base`. Most pixels are decided in float32; near an edge
+// doubles are needed, and with transform_sqrt real ratios lie there: sqrt(3 v) / sqrt(v) = tan 60 degrees.
 struct BinEdges {
     int count = 0;       // comparisons a pixel
     double* tangent[4];  // unused places hold infinity
@@ -165,7 +166,7 @@ class Hog {
 
     // value / scale. Of integers, a product corrected by its remainder: the same number, without the slow division.
     template <typename T>
-    static SKIMGFEAT_INLINE float divide(T value, float scale, float reciprocal) {
+    static SKIMGFEAT_INLINE float divide(T value, float scale, [[maybe_unused]] float reciprocal) {
         const float dividend = static_cast<float>(value);
 #if defined(__FMA__)
         if (std::numeric_limits<T>::is_integer) {
@@ -378,7 +379,8 @@ class Hog {
             angle = ay > ax ? kHalfPi - angle : angle;
             angle = x < 0 ? kPi - angle : angle;
             angle = y < 0 ? (Signed ? 2 * kPi : kPi) - angle : angle;
-            position[i] = angle * bins_per_radian + 0.5;  // one bin up, so that truncation is floor
+            const double bins = angle * bins_per_radian + 0.5;  // one bin up, so that truncation is floor
+            position[i] = bins <= n + 0.5 ? bins : 0.5;         // not a number where differences overflow
         }
         std::int32_t* bin = bin_;
         float* share = share_;

@@ -1,6 +1,6 @@
 // Uniform local binary patterns (8 points, radius 1), as skimage.feature.local_binary_pattern. Definition: reference.py.
 #pragma once
-#include <cmath>
+#include <cstdint>
 
 #include "arena.hpp"
 

@@ -5,6 +5,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <new>
 #include <optional>
@@ -32,7 +33,9 @@ Kernels choose_kernels() {
     const std::string name = wanted ? wanted : "";
 #if defined(__GNUC__)
 #if defined(SKIMGFEAT_HAS_AVX512)
-    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+    const bool avx512 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                        __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
+                        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vpopcntdq");
     if (avx512 && (name.empty() || name == "avx512")) return {"avx512", avx512::hog, avx512::handcrafted};
@@ -57,6 +60,9 @@ const Kernels& kernels() {
 using Batch = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<float, nb::ndim<2>, nb::device::cpu>;
 
+// Of one image: counters are 32 bits wide.
+constexpr std::size_t kMostValues = std::size_t(1) << 29;
+
 Images as_images(const Batch& batch, double scale) {
     if (batch.ndim() != 3 && batch.ndim() != 4) throw std::invalid_argument("images must be (n, h, w) or (n, h, w, c)");
     Images images{};
@@ -66,12 +72,17 @@ Images as_images(const Batch& batch, double scale) {
     else if (batch.dtype() == nb::dtype<float>()) images.type = PixelType::f32;
     else if (batch.dtype() == nb::dtype<double>()) images.type = PixelType::f64;
     else throw std::invalid_argument("images must be uint8, uint16, float32 or float64");
+    std::size_t values = 1;
+    for (std::size_t side = 1; side < batch.ndim(); ++side) {
+        if (batch.shape(side) < 1) throw std::invalid_argument("images are empty");
+        if (batch.shape(side) > kMostValues / values) throw std::invalid_argument("images hold over 2**29 values");
+        values *= batch.shape(side);
+    }
     images.count = static_cast<std::ptrdiff_t>(batch.shape(0));
     images.rows = static_cast<int>(batch.shape(1));
     images.cols = static_cast<int>(batch.shape(2));
     images.channels = batch.ndim() == 4 ? static_cast<int>(batch.shape(3)) : 1;
     images.scale = scale;
-    if (images.rows < 1 || images.cols < 1 || images.channels < 1) throw std::invalid_argument("images are empty");
     return images;
 }
 

@@ -2,6 +2,7 @@
 // counts and weights in float32. Definition: reference.py.
 #pragma once
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "arena.hpp"
@@ -12,7 +13,7 @@ namespace {
 class Otsu {
   public:
     Otsu(bool is_float, int largest_value, Arena& arena)
-        : bins_(is_float ? 256 : largest_value + 1), count_(arena.take<float>(bins_)),
+        : bins_(is_float ? 256 : largest_value + 1), count_(arena.take<std::uint32_t>(bins_)),
           edge_(arena.take<double>(bins_ + 1)), weight_above_(arena.take<float>(bins_)),
           mean_above_(arena.take<double>(bins_)) {}
 
@@ -25,20 +26,20 @@ class Otsu {
             high = image[i] > high ? image[i] : high;
         }
         if (is_constant(low, high)) return false;
-        std::memset(count_, 0, bins_ * sizeof(float));
+        std::memset(count_, 0, bins_ * sizeof(std::uint32_t));
         count(image, size, low, high);
         limit = separate();
         return true;
     }
 
   private:
-    // Floats too near each other for 256 bins count as constant.
+    // Floats too near each other for 256 bins count as constant, and so do floats too far apart.
     template <typename T>
     static bool is_constant(T low, T high) {
         if (std::numeric_limits<T>::is_integer) return low == high;
         const double a = std::fabs(static_cast<double>(low)), b = std::fabs(static_cast<double>(high));
-        const double least = 1e-12 * (a > b ? a : b);
-        return static_cast<double>(high) - static_cast<double>(low) <= (least > 1e-300 ? least : 1e-300);
+        const double least = 1e-12 * (a > b ? a : b), range = static_cast<double>(high) - static_cast<double>(low);
+        return !(range > (least > 1e-300 ? least : 1e-300) && range < HUGE_VAL);
     }
 
     // Integers: bins low ... high, centered on them.
@@ -77,8 +78,8 @@ class Otsu {
         float weight = 0;
         double sum = 0;
         for (int k = used_ - 1; k >= 0; --k) {
-            weight += count_[k];
-            sum += count_[k] * center(k);
+            weight += static_cast<float>(count_[k]);
+            sum += static_cast<float>(count_[k]) * center(k);
             weight_above_[k] = weight;
             mean_above_[k] = sum / weight;
         }
@@ -87,8 +88,8 @@ class Otsu {
         double best = -1;
         int chosen = 0;
         for (int k = 0; k + 1 < used_; ++k) {
-            weight += count_[k];
-            sum += count_[k] * center(k);
+            weight += static_cast<float>(count_[k]);
+            sum += static_cast<float>(count_[k]) * center(k);
             const float weights = weight * weight_above_[k + 1];
             const double distance = sum / weight - mean_above_[k + 1];
             const double variance = weights * (distance * distance);
@@ -103,7 +104,7 @@ class Otsu {
     int bins_, used_ = 0;
     bool centered_ = false;
     double first_ = 0;
-    float* count_;
+    std::uint32_t* count_;
     double* edge_;
     float* weight_above_;
     double* mean_above_;

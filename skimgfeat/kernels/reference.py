@@ -126,12 +126,13 @@ def foreground(gray, scale, threshold, dark):
 
     ``threshold=None`` is scikit-image's ``threshold_otsu`` of the integers as they are, or of the float64 values.
     The mask is empty then where the image is constant, as nothing stands out. Floats closer together than 1e-12 of
-    their size (or 1e-300) count as constant: they cannot be told apart in 256 bins.
+    their size (or 1e-300), or so far apart that their range overflows, count as constant: they cannot be told apart in
+    256 bins.
     """
     values = gray.astype(np.float64)
     if threshold is None:
         spread = values.max() - values.min()
-        if spread <= max(1e-12 * np.abs(values).max(), 1e-300):
+        if not max(1e-12 * np.abs(values).max(), 1e-300) < spread < np.inf:
             return np.zeros(gray.shape, dtype=bool)
         cut = skimage.filters.threshold_otsu(values if gray.dtype.kind == "f" else gray)
     else:

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import skimage.filters
 
+from skimgfeat import kernels
 from skimgfeat.kernels import reference
 
 HOG = {
@@ -96,3 +98,26 @@ def test_the_mask_is_compared_in_float64():
     gray = np.array([[0.1]], dtype=np.float32)
     assert reference.foreground(gray, 1.0, 0.1, dark=False)
     assert not reference.foreground(gray, 1.0, float(gray[0, 0]), dark=False)
+
+
+@pytest.mark.parametrize("kernel", [kernels.handcrafted, reference.handcrafted], ids=["installed", "reference"])
+def test_otsu_of_values_whose_range_overflows_is_empty(kernel):
+    images = np.full((1, 8, 8), -1e308)
+    images[:, :, 4:] = 1e308
+    out = np.full((1, 2), -1, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        kernel(images, out, scale=1.0, columns={"density": 0}, threshold=None, dark=False, hog=None)
+    np.testing.assert_array_equal(out, 0)
+
+
+def test_otsu_counts_beyond_float32():
+    """More pixels of one value than float32 can count one by one."""
+    image = np.full((1, 4200, 4200), 200, dtype=np.uint8)
+    image[0, :400] = np.linspace(0, 120, 4200).astype(np.uint8)
+    threshold = skimage.filters.threshold_otsu(image[0])
+    out = np.empty((1, 2), dtype=np.float32)
+    kernels.handcrafted(image, out, scale=255.0, columns={"density": 0}, threshold=None, dark=False, hog=None)
+    mask = image[0] > threshold
+    np.testing.assert_allclose(
+        out[0], [mask[:, :2100].sum() / mask.sum(), mask[:, 2100:].sum() / mask.sum()], rtol=1e-6
+    )
