@@ -81,7 +81,7 @@ def _add_feature_options(group):
     )
     group.add_argument(
         "--families",
-        type=lambda text: text if text == "all" else text.split(","),
+        type=lambda text: text if text == "all" else [name.strip() for name in text.split(",")],
         metavar="NAME,NAME",
         help="handcrafted only: the families to compute, such as zoning,hog,lbp (all)",
     )

@@ -25,7 +25,7 @@ def check_gray_or_rgb(owner, image_shape):
     if channels and channels[0] not in (1, 3):
         raise ValueError(
             f"{owner}: X must hold gray images or RGB images with 3 channels, got images of shape {image_shape}. "
-            "Drop an alpha channel with X[..., :3], or take one channel with X[..., 0]."
+            "Channels come last: X.transpose(0, 2, 3, 1) moves them there. Drop an alpha channel with X[..., :3]."
         )
     return rows, cols
 
@@ -36,6 +36,11 @@ def handcrafted_arguments(images, columns, *, threshold, dark, hog=None):
     ``columns`` maps each family to its first column.
     """
     batch, scale = scaled_batch(images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images)
+    if scale > 1 and threshold is not None and threshold > 1:
+        raise ValueError(
+            f"threshold={threshold:g} is above every pixel: of {images.dtype} images it is in scaled units, "
+            f"such as {min(threshold, scale):g} / {scale:g}."
+        )
     return batch, {"scale": scale, "columns": columns, "threshold": threshold, "dark": dark, "hog": hog}
 
 

@@ -33,7 +33,8 @@ def hog_grid(owner, rows, cols, parameters):
             f"{owner}: images of {rows} rows and {cols} columns are smaller than one block of "
             f"{block_rows} x {block_cols} cells of {cell_height} x {cell_width} pixels; the smallest size is "
             f"{block_rows * cell_height} rows and {block_cols * cell_width} columns. "
-            "Enlarge the images, for instance with Resize, or take smaller pixels_per_cell or cells_per_block."
+            "Enlarge the images, for instance with Resize, or take smaller pixels_per_cell or cells_per_block. "
+            "(Channels come last, and a single color image goes in as X[None].)"
         )
     return n_rows, n_cols
 

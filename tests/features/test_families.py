@@ -202,3 +202,10 @@ def test_quadrant_density():
 )
 def test_an_empty_mask_is_all_zeros(estimator):
     assert not any(features(estimator, EMPTY).values())
+
+
+def test_threshold_above_every_pixel_of_integers_raises():
+    images = np.full((2, 28, 28), 200, dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"threshold=128 is above every pixel.*such as 128 / 255"):
+        Zoning(threshold=128).fit(images).transform(images)
+    assert Zoning(threshold=128).fit(images.astype(float)).transform(images.astype(float))[0, 0] == 1

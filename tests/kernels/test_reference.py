@@ -119,5 +119,5 @@ def test_otsu_counts_beyond_float32():
     kernels.handcrafted(image, out, scale=255.0, columns={"density": 0}, threshold=None, dark=False, hog=None)
     mask = image[0] > threshold
     np.testing.assert_allclose(
-        out[0], [mask[:, :2350].sum() / mask.sum(), mask[:, 2100:].sum() / mask.sum()], rtol=1e-6
+        out[0], [mask[:, :2350].sum() / mask.sum(), mask[:, 2350:].sum() / mask.sum()], rtol=1e-6
     )
