@@ -78,7 +78,7 @@ class Hog {
         block_cols_ = cell_cols_ - plan.block_cols + 1;
         value_ = arena.take<float>(static_cast<std::size_t>(strip_size_ + 2 * pitch_ + 4 * kLanes) * channels);
         if (channels > 1)
-            for (float** buffer : {&dx_, &dy_, &square_})
+            for (float** buffer : {&dx_, &dy_})
                 *buffer = arena.take<float>(static_cast<std::size_t>(strip_size_) * channels);
         for (float** buffer : {&gx_, &gy_, &magnitude_, &share_, &fewest_, &most_})
             *buffer = arena.take<float>(strip_size_);
@@ -197,29 +197,33 @@ class Hog {
     void gradients_of_channels(int size) {
         constexpr float nearly = 1 - 1e-6f;
         const int n = Channels ? Channels : channels_;
-        float *dx = dx_, *dy = dy_, *square = square_;
+        float *dx = dx_, *dy = dy_;
         const float* value = strip();
         const std::ptrdiff_t pitch = pitch_ * n;
         SKIMGFEAT_INDEPENDENT
         for (int i = 0; i < size * n; ++i) {
             dx[i] = value[i + n] - value[i - n];
             dy[i] = value[i + pitch] - value[i - pitch];
-            square[i] = dx[i] * dx[i] + dy[i] * dy[i];
         }
         float *gx = gx_, *gy = gy_, *magnitude = magnitude_;
         std::int32_t* unclear = unclear_;
         SKIMGFEAT_INDEPENDENT
         for (int i = 0; i < size; ++i) {
-            float x = dx[i * n], y = dy[i * n], best = square[i * n];
+            float x = dx[i * n], y = dy[i * n], best = x * x + y * y;
             for (int k = 1; k < n; ++k) {
-                const bool larger = square[i * n + k] > best;
-                x = larger ? dx[i * n + k] : x;
-                y = larger ? dy[i * n + k] : y;
-                best = larger ? square[i * n + k] : best;
+                const float other_x = dx[i * n + k], other_y = dy[i * n + k];
+                const float square = other_x * other_x + other_y * other_y;
+                const bool larger = square > best;
+                x = larger ? other_x : x;
+                y = larger ? other_y : y;
+                best = larger ? square : best;
             }
             int rivals = 0;
-            for (int k = 0; k < n; ++k)
-                rivals += (square[i * n + k] > best * nearly) & ((dx[i * n + k] != x) | (dy[i * n + k] != y));
+            for (int k = 0; k < n; ++k) {
+                const float other_x = dx[i * n + k], other_y = dy[i * n + k];
+                const float square = other_x * other_x + other_y * other_y;
+                rivals += (square > best * nearly) & ((other_x != x) | (other_y != y));
+            }
             gx[i] = x;
             gy[i] = y;
             magnitude[i] = std::sqrt(best);
@@ -497,7 +501,8 @@ class Hog {
     float scale_;
     int cell_rows_, cell_cols_, pitch_, strip_rows_, strip_size_, block_length_, block_pitch_, block_cols_;
     std::ptrdiff_t hist_pitch_, hist_size_;
-    float *value_, *dx_, *dy_, *square_, *gx_, *gy_, *magnitude_, *share_, *fewest_, *most_, *hist_, *row_hist_, *block_, *factor_, *col_share_;
+    float *value_, *dx_, *dy_, *gx_, *gy_, *magnitude_, *share_, *fewest_, *most_;
+    float *hist_, *row_hist_, *block_, *factor_, *col_share_;
     double *position_, *lower_;
     std::int32_t *bin_, *unclear_, *col_cell_;
     BinEdges edges_;
