@@ -9,7 +9,7 @@ except ModuleNotFoundError:
 
     instruction_set = "reference"
     warnings.warn(
-        "skimgfeat runs without its compiled kernels: results are the same, hundreds of times slower. "
+        "skimgfeat runs without its compiled kernels: results are the same, tens to hundreds of times slower. "
         "Install a C++ compiler and reinstall skimgfeat to build them.",
         RuntimeWarning,
         stacklevel=2,
