@@ -7,8 +7,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skimgfeat._images import check_images
+from skimgfeat._lazy import fill_rows
 from skimgfeat._parallel import run_batches
 from skimgfeat._validation import check_n_jobs
+from skimgfeat.io import ImageCollection
 
 _LARGEST = 1e15
 
@@ -41,7 +43,8 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
-            Images, or rows laid out by ``image_shape``.
+            Images, or rows laid out by ``image_shape``; or an :class:`ImageCollection`, of which one image is decoded
+            at most.
         y : None
             Ignored; here for scikit-learn's conventions.
 
@@ -67,20 +70,33 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
-            Images of the shape seen at ``fit``.
+            Images of the shape seen at ``fit``; or an :class:`ImageCollection` of them, of which a batch at a time is
+            decoded, on the threads of ``n_jobs``.
 
         Returns
         -------
         features : ndarray of shape (n_samples, n_features_out), float32
-            One row an image, in the order of X.
+            One row an image, in the order of X; NaN for images of a collection that cannot be had, where it has
+            ``on_error="nan"``.
+
+        Warns
+        -----
+        FailedImagesWarning
+            Where there are such images.
 
         Raises
         ------
         ValueError
             For images of another shape than at ``fit``, NaN, infinities, floats too large for float32 arithmetic, or
             negative values under a square root.
+        ImageError
+            For an image of a collection that cannot be had, where it has ``on_error="raise"``.
         """
         check_is_fitted(self, "_n_features_out")
+        if isinstance(X, ImageCollection):
+            out = np.empty((len(X), self._n_features_out), dtype=np.float32)
+            fill_rows(type(self).__name__, X, self.image_shape_, self._fill, out, n_jobs=self.n_jobs)
+            return out
         images = check_images(self, X, reset=False, allow_negative=not self._needs_non_negative())
         out = np.empty((len(images), self._n_features_out), dtype=np.float32)
         run_batches(

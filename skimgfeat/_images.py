@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from skimgfeat._parallel import iter_batches
 from skimgfeat._validation import check_image_shape
+from skimgfeat.io import ImageCollection, ImageError
 
 # What an integer type's full scale is; every other type is taken as it is, [0, 1] by convention.
 _FULL_SCALE = {np.dtype(bool): 1.0, np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
@@ -26,7 +27,7 @@ def check_images(estimator, X, *, reset, allow_negative=True):
         ``reset=True`` sets its ``n_features_in_``, ``feature_names_in_`` (data frames) and ``image_shape_``;
         ``reset=False`` compares with them.
     X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
-        A list of images of one shape counts as an array. Numbers only, finite.
+        A list of images of one shape counts as an array. Numbers only, finite. Of an ``ImageCollection``, one image.
     reset : bool
         Whether this is ``fit``.
     allow_negative : bool, default=True
@@ -39,7 +40,7 @@ def check_images(estimator, X, *, reset, allow_negative=True):
     """
     owner = type(estimator).__name__
     wanted = check_image_shape(owner, estimator.image_shape)
-    X = _stack_images(owner, X)
+    X = _look(owner, X) if isinstance(X, ImageCollection) else _stack_images(owner, X)
     if n_dimensions(X) > 2 and not hasattr(X, "toarray"):
         X = np.asarray(X)
         if X.ndim > 4:
@@ -94,6 +95,22 @@ def scaled_batch(batch):
     elif batch.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         batch = batch.astype(np.float64)
     return np.ascontiguousarray(batch), scale
+
+
+def _look(owner, collection):
+    """Return one image of a collection, in an array of one: what ``fit`` learns the shape and type from.
+
+    Nothing is decoded where the collection knows the shape of its images.
+    """
+    if collection.image_shape is not None:
+        return np.zeros((1, *collection.image_shape), collection.dtype)
+    error = "it is empty"
+    for index in range(len(collection)):
+        item = collection.read_or_error(index)
+        if not isinstance(item, ImageError):
+            return item[None]
+        error = f"the last one: {item}"
+    raise ValueError(f"{owner}: X is a collection without a single image that can be read; {error}.")
 
 
 def _stack_images(owner, X):

@@ -7,12 +7,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+class NotRegularError(ValueError):
+    """What stands at a path is no regular file."""
+
+
 def open_regular(path):
     """Open a regular file for reading bytes; anything else (a folder, a named pipe, a device) could hang a reader."""
     path = os.fsdecode(path)
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise ValueError(f"{path!r} is not a regular file.")
-    return open(path, "rb")
+    # Asked twice: opening a device can have effects, and what stands at a path may change in between.
+    _check_regular(path, os.stat(path))
+    file = open(path, "rb", opener=_open_without_waiting)
+    try:
+        _check_regular(path, os.fstat(file.fileno()))
+    except NotRegularError:
+        file.close()
+        raise
+    return file
+
+
+def _check_regular(path, status):
+    if not stat.S_ISREG(status.st_mode):
+        raise NotRegularError(f"{path!r} is not a regular file.")
+
+
+def _open_without_waiting(path, flags):
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 @contextmanager

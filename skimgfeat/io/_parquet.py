@@ -101,6 +101,13 @@ def read_label_column(owner, path, column):
     return np.array(values.to_pylist(), dtype=str) if is_string else values.to_numpy()
 
 
+def read_path_values(owner, path, column):
+    """Read a column of strings or binaries as a list of str or bytes, None where missing."""
+    with _open_parquet(owner, path) as file:
+        _check_column(file, path, column)
+        return file.read(columns=[column]).column(0).to_pylist()
+
+
 @contextmanager
 def _open_parquet(owner, path):
     """Open a Parquet file for the block, and turn what pyarrow says of damaged data into a ValueError with its name."""

@@ -7,6 +7,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skimgfeat._images import check_images
+from skimgfeat._lazy import fill_rows
+from skimgfeat.io import ImageCollection
+
+
+def _lay_out(images, rows):
+    rows[...] = images.reshape(rows.shape)
 
 
 class Flatten(TransformerMixin, BaseEstimator):
@@ -55,7 +61,8 @@ class Flatten(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
-            Images, or rows laid out by ``image_shape``.
+            Images, or rows laid out by ``image_shape``; or an :class:`ImageCollection`, of which one image is decoded
+            at most.
         y : None
             Ignored; here for scikit-learn's conventions.
 
@@ -78,19 +85,33 @@ class Flatten(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
-            Images of the shape seen at ``fit``.
+            Images of the shape seen at ``fit``; or an :class:`ImageCollection` of them.
 
         Returns
         -------
         pixels : ndarray of shape (n_samples, rows * cols * channels), of the dtype of X
-            The pixels row by row, the channels of a pixel side by side. A view of X where its layout allows one.
+            The pixels row by row, the channels of a pixel side by side. A view of X where its layout allows one. From a
+            collection with ``on_error="nan"``, float32, so that the row of an image that cannot be had is NaN; of the
+            same values.
+
+        Warns
+        -----
+        FailedImagesWarning
+            Where there are such images.
 
         Raises
         ------
         ValueError
             For images of another shape than at ``fit``, NaN or infinities.
+        ImageError
+            For an image of a collection that cannot be had, where it has ``on_error="raise"``.
         """
         check_is_fitted(self)
+        if isinstance(X, ImageCollection):
+            dtype = np.float32 if X.on_error == "nan" else X.dtype
+            out = np.empty((len(X), self.n_features_in_), dtype)
+            fill_rows(type(self).__name__, X, self.image_shape_, _lay_out, out, n_jobs=None)
+            return out
         images = check_images(self, X, reset=False)
         return images.reshape(len(images), -1)
 

@@ -1,7 +1,7 @@
 """Images of any size to images of one size."""
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy import sparse
@@ -13,6 +13,7 @@ from skimgfeat._base import ImageMap
 from skimgfeat._images import check_images, n_dimensions, resolve_shape
 from skimgfeat._parallel import run_batches
 from skimgfeat._validation import check_choice, check_flag, check_image_shape, check_n_jobs, check_pair
+from skimgfeat.io import ImageCollection
 
 _METHODS = ("auto", "exact", "fast")
 # Gaussians end at this many standard deviations, as in scipy.ndimage.
@@ -150,6 +151,14 @@ def _centered(rows_in, cols_in, rows, cols):
     return slice(top, top + height), slice(left, left + width)
 
 
+def _resize_one(image, size, method, keep_aspect, image_shape):
+    """Return one image brought to a size; what a collection keeps to apply later."""
+    resolve_shape("Resize", image_shape, image.shape)
+    out = np.empty((1, *size, *image.shape[2:]), image.dtype)
+    _resample(image[None], out, method, keep_aspect)
+    return out[0]
+
+
 def _is_list_of_images(X):
     is_list = isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
     return is_list and len(X) > 0 and np.ndim(X[0]) > 1
@@ -272,8 +281,8 @@ class Resize(ImageMap):
         Parameters
         ----------
         X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
-            Images, or rows laid out by ``image_shape``; or a list or object array of images of any sizes that share
-            their type and number of channels.
+            Images, or rows laid out by ``image_shape``; a list or object array of images of any sizes that share
+            their type and number of channels; or an :class:`ImageCollection`, of which nothing is decoded.
         y : None
             Ignored; here for scikit-learn's conventions.
 
@@ -292,6 +301,11 @@ class Resize(ImageMap):
         check_choice(owner, "method", self.method, _METHODS)
         check_flag(owner, "keep_aspect", self.keep_aspect)
         check_n_jobs(owner, self.n_jobs)
+        if isinstance(X, ImageCollection):
+            check_image_shape(owner, self.image_shape)
+            self._forget_shapes()
+            self._channels = X.channels
+            return self
         if _is_list_of_images(X):
             images = _check_list(owner, X, check_image_shape(owner, self.image_shape))
             self._remember_shapes({image.shape for image in images})
@@ -307,12 +321,13 @@ class Resize(ImageMap):
         ----------
         X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
             Images of any size with as many channels as at ``fit``; rows of the width seen at ``fit``; or a list or
-            object array of images as at ``fit``.
+            object array of images as at ``fit``; or an :class:`ImageCollection`.
 
         Returns
         -------
         images : ndarray of shape (n_samples, size[0], size[1]) or (n_samples, size[0], size[1], channels)
-            The images, of the dtype of X, in the order of X; images also where X holds rows.
+            The images, of the dtype of X, in the order of X; images also where X holds rows. Of a collection, a
+            collection, which decodes and resizes an image when it is asked for.
 
         Raises
         ------
@@ -323,6 +338,16 @@ class Resize(ImageMap):
             channels, an empty X, NaN or infinities.
         """
         check_is_fitted(self)
+        if isinstance(X, ImageCollection):
+            self._check_channels(X.channels)
+            resize = partial(
+                _resize_one,
+                size=tuple(self.size),
+                method=self.method,
+                keep_aspect=self.keep_aspect,
+                image_shape=self.image_shape,
+            )
+            return X.map(resize, image_shape=(*self.size, *X.channels))
         images = self._check_transform_input(X)
         dtype = images[0].dtype.newbyteorder("=")
         out = np.empty((len(images), *self.size, *self._channels), dtype=dtype)
@@ -338,12 +363,15 @@ class Resize(ImageMap):
 
     def _remember_shapes(self, shapes):
         """Set the fitted attributes for a list of images; of several shapes, none is expected again."""
-        for name in ("n_features_in_", "feature_names_in_"):
-            self.__dict__.pop(name, None)
-        self.image_shape_ = None
+        self._forget_shapes()
         if len(shapes) == 1:
             (self.image_shape_,) = shapes
             self.n_features_in_ = math.prod(self.image_shape_)
+
+    def _forget_shapes(self):
+        for name in ("n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(name, None)
+        self.image_shape_ = None
 
     def _check_transform_input(self, X):
         owner = type(self).__name__
@@ -354,12 +382,15 @@ class Resize(ImageMap):
             images = check_images(clone(self), X, reset=True)
         else:
             images = check_images(self, X, reset=False)
-        if images[0].shape[2:] != self._channels:
+        self._check_channels(images[0].shape[2:])
+        return images
+
+    def _check_channels(self, channels):
+        if channels != self._channels:
             raise ValueError(
-                f"X holds {_kind(images[0].shape)} images, but {owner} was fitted on "
+                f"X holds {_kind((0, 0, *channels))} images, but {type(self).__name__} was fitted on "
                 f"{_kind((0, 0, *self._channels))} images."
             )
-        return images
 
     def _fill(self, images, out):
         if isinstance(images, np.ndarray):
