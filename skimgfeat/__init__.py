@@ -22,6 +22,8 @@ _PUBLIC = {
     "SkeletonFeatures": "skimgfeat.features",
     "Zoning": "skimgfeat.features",
     "check_image_estimator": "skimgfeat.testing",
+    "extract": "skimgfeat.jobs",
+    "load_features": "skimgfeat.jobs",
     "transform_into": "skimgfeat.jobs",
 }
 

@@ -22,6 +22,9 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
     checked, what its columns are called, and how a batch of images fills a batch of rows.
     """
 
+    # Whether a long run may fit it on any one image.
+    _learns_shape_only = True
+
     @abstractmethod
     def _check_parameters(self):
         """Raise TypeError or ValueError for a parameter that cannot be used."""
@@ -146,6 +149,8 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
 
 class ImageMap(TransformerMixin, BaseEstimator):
     """Base of the steps that turn images into images: no column names, and ``set_output`` changes nothing."""
+
+    _learns_shape_only = True
 
     def set_output(self, *, transform=None):
         """Do nothing: images stay arrays whatever container a pipeline asks for.

@@ -54,7 +54,7 @@ HEAVY = {
 SAFE = {"allow_pickle": "False", "weights_only": "True"}
 
 # The functions that may catch whatever is raised.
-CATCH_ALL = {("io/_decode.py", "decode_image"), ("io/_decode.py", "_orientation")}
+CATCH_ALL = {("io/_decode.py", "decode_image"), ("io/_decode.py", "_orientation"), ("jobs/_chunk.py", "_transform")}
 
 
 def place(path):

@@ -231,6 +231,31 @@ class ImageCollection:
         return np.dtype(self._decoding["dtype"])
 
     @property
+    def sources(self):
+        """Where the images come from, a 1-D object array."""
+        return self._sources
+
+    @property
+    def root(self):
+        """The folder that the paths are relative to, or None."""
+        return self._root
+
+    @property
+    def is_listing(self):
+        """Whether the paths are what a folder held, rather than what somebody gave."""
+        return self._listed
+
+    @property
+    def decoding(self):
+        """How images are decoded, a dict of parameters."""
+        return {**self._decoding, "max_bytes": self._max_bytes}
+
+    @property
+    def functions(self):
+        """What is applied to each image after it is decoded, in order."""
+        return self._functions
+
+    @property
     def on_error(self):
         return self._on_error
 
@@ -246,9 +271,7 @@ class ImageCollection:
             key = key[0]  # how scikit-learn indexes what has a shape
         if isinstance(key, (int, np.integer)):
             return self._read_or_raise(range(len(self))[key])
-        subset = self._copy()
-        subset._sources = self._sources[key]
-        return subset
+        return self.with_sources(self._sources[key])
 
     def __iter__(self):
         for item in self.read_ahead():
@@ -338,6 +361,23 @@ class ImageCollection:
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def with_sources(self, sources):
+        """Return a collection of other sources, read in the same way.
+
+        Parameters
+        ----------
+        sources : sequence
+            As for :class:`ImageCollection`.
+
+        Returns
+        -------
+        collection : ImageCollection
+            The other images.
+        """
+        other = self._copy()
+        other._sources = _as_sources(sources)
+        return other
 
     def map(self, function, *, image_shape=None):
         """Return a collection of what ``function`` makes of each image.

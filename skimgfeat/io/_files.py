@@ -6,6 +6,8 @@ import stat
 from contextlib import contextmanager
 from pathlib import Path
 
+TEMPORARY_PREFIX = ".skimgfeat-"
+
 
 class NotRegularError(ValueError):
     """What stands at a path is no regular file."""
@@ -74,7 +76,7 @@ def atomic_write(path):
         raise IsADirectoryError(f"Cannot write {str(path)!r}: it is a folder. Give the name of a file in it.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"Cannot write {str(path)!r}: its folder does not exist. Create the folder first.")
-    temporary = path.with_name(f".skimgfeat-{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
             yield file

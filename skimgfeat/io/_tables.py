@@ -1,4 +1,4 @@
-"""A column of paths from a table: CSV, Parquet or a data frame."""
+"""Tables: a column of paths from CSV, Parquet or a data frame; cells of CSV."""
 
 import csv
 import os
@@ -23,6 +23,11 @@ def read_path_column(table, column):
     else:
         raise ValueError(f"{_OWNER}: a table must be a .csv or .parquet file or a data frame, got {table!r}.")
     return [_check_value(value, row, column) for row, value in enumerate(values)]
+
+
+def escape_cell(value):
+    """Return a text that no spreadsheet takes for a formula; anything else stays as it is."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _read_csv(path, column):

@@ -1,5 +1,18 @@
-"""Long runs: more images than fit in memory."""
+"""Long runs: more images than fit in memory, over hours and crashes."""
 
+from skimgfeat.jobs._account import Account, Interrupted, TooManyErrorsError
+from skimgfeat.jobs._extract import extract
+from skimgfeat.jobs._readers import load_account, load_features, verify, write_csv
 from skimgfeat.jobs._transform_into import transform_into
 
-__all__ = ["transform_into"]
+__all__ = [
+    "Account",
+    "Interrupted",
+    "TooManyErrorsError",
+    "extract",
+    "load_account",
+    "load_features",
+    "transform_into",
+    "verify",
+    "write_csv",
+]

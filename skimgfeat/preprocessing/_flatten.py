@@ -52,6 +52,8 @@ class Flatten(TransformerMixin, BaseEstimator):
     'pixel_r1_c2'
     """
 
+    _learns_shape_only = True
+
     def __init__(self, image_shape=None):
         self.image_shape = image_shape
 

@@ -1,0 +1,320 @@
+"""A run over many items that can die and go on, and accounts for each of them."""
+
+import errno
+import os
+from importlib.metadata import PackageNotFoundError, version
+
+from sklearn.pipeline import Pipeline
+
+from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_number
+from skimgfeat.io import ImageCollection
+from skimgfeat.jobs._account import add_up
+from skimgfeat.jobs._chunk import Job, here
+from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder
+from skimgfeat.jobs._items import are_paths, as_items
+from skimgfeat.jobs._prepare import check_transformer, hash_estimator, prepare, try_shapes
+from skimgfeat.jobs._run import Run, read_summaries
+from skimgfeat.jobs._workers import WorkerDiedError, Workers
+from skimgfeat.preprocessing import ImageReader
+
+_OWNER = "extract"
+_FORMAT = 1
+_ON_ERROR = ("record", "raise", "skip")
+_LAYOUTS = ("list", "wide")
+# What decides pixels and features; another version of any of it can change a number.
+_PACKAGES = (
+    "skimgfeat",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "scikit-image",
+    "opencv-python-headless",
+    "pillow",
+    "pyarrow",
+)
+_N_CHUNKS = 64
+_CHUNK_ITEMS = (32, 1024)
+_CHUNK_BYTES = 64 << 20
+# How many images are looked at for one that can be read and used.
+_N_CANDIDATES = 10
+_N_TRIAL = 8
+
+
+def extract(
+    estimator,
+    X,
+    output,
+    *,
+    y=None,
+    chunk_size=None,
+    n_jobs=None,
+    on_error="record",
+    max_error_rate=None,
+    item_timeout=60.0,
+    layout="list",
+    prefix=None,
+    resume=True,
+    progress=True,
+):
+    """Transform many items into a folder of Parquet files, in a run that can die and go on.
+
+    The items are worked on chunk by chunk, each by a worker process that writes the chunk's file itself. A file that is
+    there is complete. The same call goes on where an earlier one ended, however that ended, and the files are the
+    same bytes as those of a run that was never interrupted. An item that cannot be read or transformed, that kills its
+    worker or hangs, costs nothing but itself, and every item is accounted for.
+
+    Parameters
+    ----------
+    estimator : transformer or Pipeline
+        Of this package or of scikit-learn; its rows must not depend on each other. Steps that are not fitted are
+        fitted on the first readable image, where they learn nothing but the shape of images; any other is an error. A
+        pipeline that begins with :class:`ImageReader` reads the files as that says.
+    X : path-like, ImageCollection, sequence of paths, or array-like
+        A folder, images in files, or an array of images or rows.
+    output : path-like
+        The job folder, made where it is missing; or an address that fsspec writes to (``s3://bucket/features``), which
+        no lock and no check of free space protects.
+    y : array-like of shape (n_items,) or None, default=None
+        Labels, written into a column of their own.
+    chunk_size : int or None, default=None
+        Items of a chunk. None makes some 64 chunks of 32 to 1024 items, none above 64 MB.
+    n_jobs : int or None, default=None
+        Number of worker processes. None is 1 unless a ``joblib.parallel_config`` says otherwise, which also decides
+        where they run: ``parallel_config("dask")`` takes a cluster; ``parallel_config("threading")`` takes threads of
+        this process, which an item can then kill.
+    on_error : {"record", "raise", "skip"}, default="record"
+        What happens to an item that fails. "record" writes a row of NaN with the code and message of the error. "skip"
+        writes no row. "raise" stops the run with its error. In any case it is in the account and in ``errors.csv``.
+    max_error_rate : float or None, default=None
+        The run stops when more than this share of the items has failed, judged from 100 items on.
+    item_timeout : float or None, default=60.0
+        Seconds that an item may take before it counts as hanging; None for no limit. Items that are transformed
+        together share it at first, and get as much each when they need it.
+    layout : {"list", "wide"}, default="list"
+        "list" keeps an item's features in one column ``features``, a fixed-size list, which reads several times quicker
+        where there are many; "wide" has a column a feature.
+    prefix : str or None, default=None
+        With ``layout="wide"``, columns are called this and a number, from 0. None calls them as the estimator's
+        ``get_feature_names_out``.
+    resume : bool, default=True
+        Whether to go on with a job that stands in ``output``. With False, one that is there is an error.
+    progress : bool, default=True
+        Whether to show a progress bar, on a terminal and where tqdm is installed.
+
+    Returns
+    -------
+    account : Account
+        What became of every item.
+
+    Raises
+    ------
+    TypeError, ValueError, sklearn.exceptions.NotFittedError
+        For a parameter, estimator or X that cannot be used: images of different shapes before a step that takes one;
+        a job folder made by another configuration, or by other versions of the libraries that decide the numbers.
+    FileExistsError
+        For an ``output`` that is something else than a job folder, and with ``resume=False``.
+    BlockingIOError
+        Where another run is writing to the job folder.
+    OSError
+        Where the disk is full or cannot be written to. What was written stays.
+    ImageError
+        With ``on_error="raise"``, for the item that failed.
+    TooManyErrorsError
+        Where more items failed than ``max_error_rate`` allows.
+    Interrupted
+        A KeyboardInterrupt, for SIGINT and SIGTERM.
+    ImportError
+        Without pyarrow.
+
+    See Also
+    --------
+    load_features : Reads what was written.
+    verify : Recomputes its hashes.
+    transform_into : Writes into an array, without chunks, workers and account.
+
+    Notes
+    -----
+    Columns of a chunk: ``index``; ``image_path`` as in X (relative to a folder), ``image_name``, and ``item_id``, what
+    stands before the first underscore of the name; ``label``; ``status``, "ok", "partial" or "error", with ``code`` and
+    ``message``; then the features, float32. The files open in pandas, polars and DuckDB. Names that are no UTF-8
+    are written with escapes; ``items.parquet`` has their bytes.
+
+    A script that is not protected by ``if __name__ == "__main__":`` is fine: workers do not run it again.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from skimgfeat import HOG, extract, load_features
+    >>> images = np.random.default_rng(0).integers(0, 256, (100, 24, 24), dtype=np.uint8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     output = os.path.join(folder, "features")
+    ...     print(extract(HOG(), images, output))
+    ...     print(load_features(output).shape)
+    100 listed = 100 ok + 0 partial + 0 error + 0 skipped
+    (100, 81)
+    """
+    check_n_jobs(_OWNER, n_jobs)
+    _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout, prefix, resume)
+    estimator, X = _split_reader(estimator, X)
+    check_transformer(estimator)
+    items = as_items(X, y)
+    folder = JobFolder(output)
+    _check_output(folder, resume)
+    folder.create()
+    with folder.lock(), Workers(n_jobs) as workers:
+        folder.remove_temporary()
+        settings = {"layout": layout, "prefix": prefix, "on_error": on_error}
+        config = {
+            "format": _FORMAT,
+            "estimator": hash_estimator(estimator),
+            "input": items.describe(),
+            "settings": settings,
+            "versions": _versions(),
+        }
+        if folder.exists(JOB):
+            stored = folder.read_json(JOB)
+            _check_same(folder, stored, config, chunk_size)
+            items = items.thaw(folder.read_table(ITEMS))
+            if folder.exists(MANIFEST):
+                return add_up(folder.path, len(items), read_summaries(folder).values())
+            estimator, _ = _prepare(workers, estimator, items, item_timeout)
+        else:
+            estimator, n_columns = _prepare(workers, estimator, items, item_timeout)
+            stored = config | {
+                "estimator_repr": repr(estimator),
+                "n_items": len(items),
+                "n_columns": n_columns,
+                "feature_names": _feature_names(estimator, n_columns, prefix),
+                "chunk_size": chunk_size or _default_chunk_size(len(items), n_columns),
+            }
+            folder.write_table(ITEMS, items.freeze())
+            folder.write_json(JOB, stored)
+        job = Job(
+            output=folder.path,
+            estimator=estimator,
+            n_columns=stored["n_columns"],
+            columns=tuple(stored["feature_names"]) if layout == "wide" else None,
+            on_error=on_error,
+            item_timeout=item_timeout,
+            coordinator=here(),
+        )
+        return Run(folder, job, items, stored["chunk_size"], workers, max_error_rate, progress).finish()
+
+
+def _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout, prefix, resume):
+    if chunk_size is not None:
+        check_integer(_OWNER, "chunk_size", chunk_size, minimum=1)
+    check_choice(_OWNER, "on_error", on_error, _ON_ERROR)
+    for name, value in (("max_error_rate", max_error_rate), ("item_timeout", item_timeout)):
+        if (
+            value is not None
+            and check_number(_OWNER, name, value) <= 0
+            and not (name == "max_error_rate" and value == 0)
+        ):
+            raise ValueError(f"{_OWNER}: {name} must be positive, got {value!r}.")
+    check_choice(_OWNER, "layout", layout, _LAYOUTS)
+    if prefix is not None and (not isinstance(prefix, str) or layout != "wide"):
+        raise ValueError(f"{_OWNER}: prefix must be a string, and goes with layout='wide', got {prefix!r}, {layout!r}.")
+    check_flag(_OWNER, "resume", resume)
+
+
+def _split_reader(estimator, X):
+    """Let the ImageReader that a pipeline begins with make the collection; return the other steps and X."""
+    if isinstance(estimator, Pipeline) and isinstance(estimator.steps[0][1], ImageReader):
+        reader = estimator.steps[0][1]
+        if len(estimator.steps) == 1:
+            raise TypeError(f"{_OWNER}: the pipeline only reads images; add an extractor.")
+        if isinstance(X, (str, os.PathLike)):
+            options = reader.get_params()
+            del options["root"]  # the folder is
+            return estimator[1:], ImageCollection.from_folder(X, **options)
+        if are_paths(X):
+            return estimator[1:], reader.transform(X)
+    return estimator, X
+
+
+def _check_output(folder, resume):
+    if folder.exists(JOB):
+        if not resume:
+            raise FileExistsError(errno.EEXIST, "a job folder is there already; choose another output", folder.path)
+    elif not folder.is_remote and os.path.exists(folder.path):
+        if not os.path.isdir(folder.path):
+            raise FileExistsError(errno.EEXIST, "the output must be a folder, and this is a file", folder.path)
+        # What a run leaves that died before its configuration was written is no reason to refuse.
+        if set(os.listdir(folder.path)) - {"chunks", ".lock", ITEMS}:
+            raise FileExistsError(errno.EEXIST, "the folder holds something else; choose a new one", folder.path)
+
+
+def _check_same(folder, stored, config, chunk_size):
+    """Raise ValueError where a job folder was made by another configuration."""
+    if chunk_size is not None:
+        config = config | {"chunk_size": chunk_size}
+    for name, value in config.items():
+        if stored.get(name) != value:
+            was, now = stored.get(name), value
+            if isinstance(was, dict) and isinstance(now, dict):
+                different = [key for key in now if was.get(key) != now[key]]
+                was, now = ({key: side.get(key) for key in different} for side in (was, now))
+            raise ValueError(
+                f"{_OWNER}: {folder.path!r} holds a job with another {name}: {was} there, {now} now. "
+                "Go on as it was begun, or choose another output."
+            )
+
+
+def _versions():
+    found: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # OpenCV has several names
+            found[name] = None
+    return found
+
+
+def _prepare(workers, estimator, items, item_timeout):
+    """Return the estimator, fitted as far as it was not, and the number of its columns.
+
+    In a process of its own, as for all that touches an image.
+    """
+    used = 0
+    for place in range(len(items)):
+        try:
+            prepared = workers.run_alone(prepare, estimator, items[place : place + 1], timeout=item_timeout)
+        except (WorkerDiedError, TimeoutError):
+            continue
+        except ValueError as error:
+            used += 1
+            if used == _N_CANDIDATES or place == len(items) - 1:
+                raise ValueError(f"{_OWNER}: the estimator works on none of the first images: {error}") from error
+            continue
+        if prepared is not None:
+            break
+    else:
+        raise ValueError(f"{_OWNER}: none of the {len(items)} items can be read; ImageCollection.check() tells why.")
+    try:
+        problem = workers.run_alone(try_shapes, prepared[0], items[place : place + _N_TRIAL], timeout=item_timeout)
+    except (WorkerDiedError, TimeoutError):
+        problem = None
+    if problem is not None:
+        raise ValueError(f"{_OWNER}: {problem}")
+    return prepared
+
+
+def _feature_names(estimator, n_columns, prefix):
+    """Return the columns' names; those of steps that name nothing are numbers."""
+    if prefix is None and hasattr(estimator, "get_feature_names_out"):
+        return list(map(str, _names_out(estimator)))
+    return [f"{prefix or 'feature_'}{number}" for number in range(n_columns)]
+
+
+def _names_out(estimator):
+    """Return the names of the last step: steps that give images in front have none to pass on."""
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    return last.get_feature_names_out()
+
+
+def _default_chunk_size(n_items, n_columns):
+    fewest, most = _CHUNK_ITEMS
+    wanted = min(max(fewest, -(-n_items // _N_CHUNKS)), most)
+    return max(1, min(wanted, _CHUNK_BYTES // (4 * n_columns)))

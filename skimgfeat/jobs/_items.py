@@ -1,0 +1,160 @@
+"""The items of a run: what they are, how they are frozen, how they are read."""
+
+import hashlib
+import os
+from itertools import islice
+from pathlib import PurePosixPath
+
+import joblib
+import numpy as np
+from sklearn.utils import _safe_indexing, gen_batches
+from sklearn.utils.validation import _num_samples
+
+from skimgfeat.io import ImageCollection, ImageError
+
+_OWNER = "extract"
+# Decoded images that are transformed together: enough work for a call, little beside a machine's memory.
+_BATCH_BYTES = 8 << 20
+_BATCH_ITEMS = 1024
+
+
+class Items:
+    """Images of a collection, or rows or images of an array, and a label for each or none."""
+
+    def __init__(self, X, y=None):
+        self.X = X
+        self.y = y
+
+    def __len__(self):
+        return _num_samples(self.X)
+
+    def __getitem__(self, key):
+        return Items(_safe_indexing(self.X, key), None if self.y is None else self.y[key])
+
+    @property
+    def names(self):
+        """The path of each image, or None where there are no files."""
+        return self.X.names if isinstance(self.X, ImageCollection) else None
+
+    def read_batches(self):
+        """Yield (places, images, failures) until all items are read.
+
+        ``images`` are those at ``places`` that can be had: an array, or a list where their shapes differ; ``failures``
+        maps the other places to their ImageError.
+        """
+        if not isinstance(self.X, ImageCollection):
+            for batch in gen_batches(len(self), self._batch_size()):
+                yield list(range(batch.start, batch.stop)), _safe_indexing(self.X, batch), {}
+            return
+        places, images, failures, n_bytes = [], [], {}, 0
+        for place in range(len(self)):
+            try:
+                image = self.X.read(place)
+            except ImageError as error:
+                failures[place] = error
+                continue
+            places.append(place)
+            images.append(image)
+            n_bytes += image.nbytes
+            if n_bytes >= _BATCH_BYTES or len(images) == _BATCH_ITEMS:
+                yield places, stack(images), failures
+                places, images, failures, n_bytes = [], [], {}, 0
+        yield places, stack(images), failures
+
+    def _batch_size(self):
+        item_bytes = np.asarray(_safe_indexing(self.X, slice(0, 1))).nbytes
+        return min(_BATCH_ITEMS, max(1, _BATCH_BYTES // max(1, item_bytes)))
+
+    def describe(self):
+        """Return what a run that resumes must find again."""
+        if not isinstance(self.X, ImageCollection):
+            return {"kind": "array", "length": len(self), "sha256": _hash_array(self.X)}
+        kind = "folder" if self.X.is_listing else "files"
+        return {"kind": kind, "root": self.X.root, "decoding": self.X.decoding, "steps": joblib.hash(self.X.functions)}
+
+    def freeze(self):
+        """Return the list of items as a pyarrow table: paths as bytes, since they need not be text."""
+        import pyarrow as pa
+
+        columns = {"index": pa.array(np.arange(len(self)))}
+        if isinstance(self.X, ImageCollection):
+            columns["image_path"] = pa.array(map(escape, self.names), pa.string())
+            columns["path"] = pa.array([_as_bytes(source) for source in self.X.sources], pa.binary())
+        if self.y is not None:
+            columns["label"] = pa.array(self.y)
+        return pa.table(columns)
+
+    def thaw(self, table):
+        """Return the frozen items in place of these; raise ValueError where they cannot be the same."""
+        if "path" not in table.column_names:
+            return self
+        frozen = table["path"].to_pylist()
+        if frozen == [_as_bytes(source) for source in self.X.sources]:
+            return self
+        if not self.X.is_listing:
+            raise ValueError(f"{_OWNER}: X is not what the job folder was made for: its {len(frozen)} items differ.")
+        # Files that came later are left to another run; those that are gone become errors.
+        y = table["label"].to_numpy(zero_copy_only=False) if "label" in table.column_names else None
+        return Items(self.X.with_sources(map(os.fsdecode, frozen)), y)
+
+
+def as_items(X, y):
+    """Return what a user gave as the items of a run."""
+    if isinstance(X, (str, os.PathLike)):
+        X = ImageCollection.from_folder(X)
+    elif not isinstance(X, ImageCollection) and are_paths(X):
+        X = ImageCollection(X)
+    items = Items(X, None if y is None else np.asarray(y))
+    if len(items) == 0:
+        raise ValueError(f"{_OWNER}: X holds no items.")
+    if items.y is not None and items.y.shape != (len(items),):
+        raise ValueError(
+            f"{_OWNER}: y must hold a label for each of the {len(items)} items, got shape {items.y.shape}."
+        )
+    return items
+
+
+def are_paths(X):
+    """Tell whether X is a sequence of paths, encoded images or files, rather than of arrays."""
+    return all(isinstance(item, (str, os.PathLike, bytes)) or hasattr(item, "read") for item in islice(X, 1))
+
+
+def stack(images):
+    """Return images as an array where they have one shape, else as they are."""
+    return np.stack(images) if len({(image.shape, image.dtype) for image in images}) == 1 else images
+
+
+def escape(name):
+    """Return a path as text: bytes that are no UTF-8 become escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def item_columns(names):
+    """Return the columns that name an image: its path, its file's name, and the item that it belongs to.
+
+    The item is what stands before the first underscore of the file's name, as in ``4711_front.jpg``.
+    """
+    files = [PurePosixPath(name) for name in names]
+    return {
+        "image_path": [escape(name) for name in names],
+        "image_name": [escape(file.name) for file in files],
+        "item_id": [escape(file.stem.partition("_")[0]) for file in files],
+    }
+
+
+def _as_bytes(source):
+    if isinstance(source, (str, os.PathLike)):
+        return os.fsencode(source)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return hashlib.sha256(source).digest()
+    return None
+
+
+def _hash_array(X):
+    """Return a hash of all values; arrays, memory maps among them, are read part by part."""
+    if not isinstance(X, np.ndarray) or X.dtype == object:
+        return joblib.hash(X)
+    digest = hashlib.sha256(f"{X.shape} {X.dtype}".encode())
+    for batch in gen_batches(len(X), max(1, (64 << 20) // max(1, X[:1].nbytes))):
+        digest.update(np.ascontiguousarray(X[batch]).data)
+    return digest.hexdigest()

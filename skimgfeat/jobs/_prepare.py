@@ -1,0 +1,125 @@
+"""From the estimator that a user gives to one that a worker can apply to any item."""
+
+import copy
+
+import joblib
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from skimgfeat.jobs._items import stack
+
+_OWNER = "extract"
+# Images that are looked at, to see whether the estimator can work on them at all.
+_N_TRIAL = 8
+
+
+def check_transformer(estimator):
+    """Raise TypeError or NotFittedError for what cannot be run over items as it is."""
+    if not callable(getattr(estimator, "transform", None)):
+        predictor = " Its last step predicts; give the steps before it." if hasattr(estimator, "predict") else ""
+        raise TypeError(f"{_OWNER}: estimator must have a transform method, got {estimator!r}.{predictor}")
+    for step in _leaves(estimator):
+        if not (_is_fitted(step) or _learns_shape_only(step)):
+            raise NotFittedError(
+                f"{_OWNER}: {type(step).__name__} is not fitted, and learns more than the shape of images: "
+                "fit the estimator on a sample of the images first."
+            )
+
+
+def hash_estimator(estimator):
+    """Return a hash of all that decides what the estimator computes: its settings and what it has learned."""
+    if hasattr(estimator, "get_params"):
+        # Threads change no number.
+        threads = [name for name in estimator.get_params() if name == "n_jobs" or name.endswith("__n_jobs")]
+        estimator = copy.deepcopy(estimator).set_params(**dict.fromkeys(threads))
+    return joblib.hash(estimator)
+
+
+def prepare(estimator, items):
+    """Fit what is not fitted on the first item that can be read; return the estimator and its number of columns.
+
+    Returns None where no item of ``items`` can be read. Raises TypeError or ValueError where the item cannot be used.
+    """
+    for places, images, _ in items.read_batches():
+        if places:
+            images = images[:1]
+            estimator = _fit(estimator, images)
+            rows = estimator.transform(images)
+            shape = np.shape(rows) if not hasattr(rows, "shape") else rows.shape
+            if len(shape) != 2 or shape[0] != 1:
+                raise TypeError(
+                    f"{_OWNER}: {type(estimator).__name__} gives an array of shape {shape} for one item; only rows of "
+                    "features can be written. End a pipeline of images with Flatten."
+                )
+            return estimator, shape[1]
+    return None
+
+
+def try_shapes(estimator, items):
+    """Return what is wrong where images differ in shape and the estimator takes one shape only, else None."""
+    images = []
+    for _, batch, _ in items.read_batches():
+        images.extend(batch)
+    shapes = sorted({image.shape for image in images})
+    if len(shapes) < 2:
+        return None
+    try:
+        estimator.transform(stack(images[:_N_TRIAL]))
+    except ValueError as error:
+        examples = ", ".join(map(str, shapes[:3]))
+        return (
+            f"X holds images of different shapes ({examples}), and they must be brought to one first: put "
+            f"Resize((128, 128)) in front, --size 128x128 on the command line. ({error})"
+        )
+    return None
+
+
+def _leaves(estimator):
+    """Yield the estimators that an estimator is made of."""
+    if isinstance(estimator, Pipeline):
+        parts = [step for _, step in estimator.steps]
+    elif isinstance(estimator, FeatureUnion):
+        parts = [part for _, part in estimator.transformer_list]
+    else:
+        yield estimator
+        return
+    for part in parts:
+        if not isinstance(part, str) and part is not None:
+            yield from _leaves(part)
+
+
+def _is_fitted(estimator):
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    except TypeError:  # no estimator of scikit-learn's: it has nothing to fit, as far as anyone can tell
+        return True
+    return True
+
+
+def _learns_shape_only(estimator):
+    return getattr(estimator, "_learns_shape_only", False) or not get_tags(estimator).requires_fit
+
+
+def _fit(estimator, images):
+    """Return a copy whose steps are fitted, each as far as it was not."""
+    if all(map(_is_fitted, _leaves(estimator))):
+        return estimator
+    estimator = copy.deepcopy(estimator)
+    if isinstance(estimator, FeatureUnion):
+        estimator.transformer_list = [
+            (name, part if isinstance(part, str) else _fit(part, images)) for name, part in estimator.transformer_list
+        ]
+        return estimator
+    if not isinstance(estimator, Pipeline):
+        return estimator.fit(images)
+    for index, (name, step) in enumerate(estimator.steps):
+        if isinstance(step, str) or step is None:
+            continue
+        estimator.steps[index] = (name, _fit(step, images))
+        images = estimator.steps[index][1].transform(images)
+    return estimator

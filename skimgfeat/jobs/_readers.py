@@ -1,0 +1,302 @@
+"""What a job folder holds: features, account, integrity."""
+
+import csv
+import os
+from io import TextIOWrapper
+
+import numpy as np
+
+from skimgfeat._validation import check_choice
+from skimgfeat.io import atomic_write
+from skimgfeat.io._parquet import import_pyarrow
+from skimgfeat.io._tables import escape_cell
+from skimgfeat.jobs._account import add_up
+from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder, chunk_name
+
+_OWNER = "load_features"
+_KINDS = ("numpy", "memmap", "pandas", "polars")
+_MEMMAP = "features.npy"
+_ITEM_COLUMNS = ("index", "image_path", "image_name", "item_id", "label", "status", "code", "message")
+
+
+def load_account(output):
+    """Read what became of every item of a run, finished or not.
+
+    Parameters
+    ----------
+    output : path-like
+        The job folder.
+
+    Returns
+    -------
+    account : Account
+        From the chunks that are written; its ``seconds`` are 0.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no job folder.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from skimgfeat import Flatten, extract
+    >>> from skimgfeat.jobs import load_account
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     output = os.path.join(folder, "pixels")
+    ...     _ = extract(Flatten(), np.zeros((9, 2, 2)), output)
+    ...     load_account(output).ok
+    9
+    """
+    folder, job = _open(output)
+    return add_up(folder.path, job["n_items"], map(folder.read_summary, folder.chunk_numbers()))
+
+
+def load_features(output, *, to="numpy", return_items=False):
+    """Read the features of a finished run.
+
+    Parameters
+    ----------
+    output : path-like
+        The job folder.
+    to : {"numpy", "memmap", "pandas", "polars"}, default="numpy"
+        "numpy" is an array in memory. "memmap" is one on disk, opened read-only, which ``features.npy`` in the job
+        folder is written for once. "pandas" and "polars" are frames with the columns of the items and one a feature.
+    return_items : bool, default=False
+        Whether to return the columns of the items besides; a frame has them in any case.
+
+    Returns
+    -------
+    features : ndarray or memmap of shape (n_rows, n_features), float32, or data frame
+        A row an item, in order; NaN for items that failed. With ``on_error="skip"``, those have no row.
+    items : dict of str to ndarray
+        ``index``, ``status``, ``code``, ``message`` and, where there are, ``image_path``, ``image_name``, ``item_id``
+        and ``label``. Only with ``return_items=True`` and an array.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no job folder.
+    ValueError
+        For a run that is not finished, or a chunk that is damaged.
+    ImportError
+        Without pyarrow, or the library of the frame.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from skimgfeat import Flatten, extract, load_features
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     output = os.path.join(folder, "pixels")
+    ...     _ = extract(Flatten(), np.arange(12.0).reshape(3, 2, 2), output)
+    ...     features, items = load_features(output, return_items=True)
+    >>> features[-1], items["status"][-1]
+    (array([ 8.,  9., 10., 11.], dtype=float32), 'ok')
+    """
+    check_choice(_OWNER, "to", to, _KINDS)
+    folder, job = _open(output)
+    if not folder.exists(MANIFEST):
+        account = load_account(output)
+        raise ValueError(f"{_OWNER}: the run in {folder.path!r} is not finished ({account}); resume it first.")
+    if to in ("pandas", "polars"):
+        return _load_frame(folder, job, to)
+    features = _map_features(folder, job) if to == "memmap" else _stack_features(folder, job)
+    return (features, _load_items(folder)) if return_items else features
+
+
+def verify(output):
+    """Recompute the hashes of a run and read every page of its files with its checksum.
+
+    Parameters
+    ----------
+    output : path-like
+        The job folder.
+
+    Returns
+    -------
+    problems : list of str
+        A sentence each; empty where everything is right.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no job folder.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from skimgfeat import Flatten, extract
+    >>> from skimgfeat.jobs import verify
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     output = os.path.join(folder, "pixels")
+    ...     _ = extract(Flatten(), np.zeros((9, 2, 2)), output)
+    ...     print(verify(output))
+    ...     os.truncate(os.path.join(output, "chunks", "c-000000.parquet"), 100)
+    ...     print(len(verify(output)))
+    []
+    1
+    """
+    folder, job = _open(output)
+    if not folder.exists(MANIFEST):
+        return [f"the run is not finished: {MANIFEST} is missing"]
+    manifest = folder.read_json(MANIFEST)
+    hashes = {chunk["file"]: chunk["sha256"] for chunk in manifest["chunks"]}
+    written = {chunk_name(number) for number in folder.chunk_numbers()}
+    problems = [f"{name} is missing" for name in sorted(hashes.keys() - written)]
+    problems += [f"{name} is not in the manifest" for name in sorted(written - hashes.keys())]
+    summaries = []
+    for name in sorted(hashes.keys() & written):
+        if folder.sha256(name) != hashes[name]:
+            problems.append(f"{name} has changed since it was written")
+            continue
+        problem = _read_problem(folder, name)
+        problems += [problem] if problem else []
+        summaries.append(folder.read_summary(int(name[-14:-8])))
+    problem = _read_problem(folder, ITEMS)
+    problems += [problem] if problem else []
+    if not problems:
+        counted = add_up(folder.path, job["n_items"], summaries).to_dict()
+        told = manifest["account"]
+        problems += [
+            f"{MANIFEST} tells of {told[key]} {key}, the chunks of {counted[key]}"
+            for key in _COUNTS
+            if told[key] != counted[key]
+        ]
+    return problems
+
+
+def write_csv(output, path):
+    """Write the items and features of a finished run as one CSV file.
+
+    Parameters
+    ----------
+    output : path-like
+        The job folder.
+    path : path-like
+        The file; it appears when it is complete.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no job folder.
+    ValueError
+        For a run that is not finished.
+
+    Notes
+    -----
+    Numbers have the nine digits that give float32 back. Texts that a spreadsheet would take for a formula begin with an
+    apostrophe.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from skimgfeat import Flatten, extract
+    >>> from skimgfeat.jobs import write_csv
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     output, path = os.path.join(folder, "pixels"), os.path.join(folder, "pixels.csv")
+    ...     _ = extract(Flatten(), np.full((1, 1, 2), 0.5), output)
+    ...     write_csv(output, path)
+    ...     print(open(path).read().splitlines())
+    ['index,status,code,message,pixel_r0_c0,pixel_r0_c1', '0,ok,,,0.5,0.5']
+    """
+    folder, job = _open(output)
+    if not folder.exists(MANIFEST):
+        raise ValueError(f"write_csv: the run in {folder.path!r} is not finished; resume it first.")
+    with atomic_write(path) as file:
+        text = TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text)
+        for number in folder.chunk_numbers():
+            items, rows = _split(folder.read_table(chunk_name(number)), job)
+            if number == 0:
+                writer.writerow([*map(escape_cell, items), *map(escape_cell, job["feature_names"])])
+            for row, *values in zip(rows, *items.values(), strict=True):
+                numbers = ["" if np.isnan(number) else f"{number:.9g}" for number in row]
+                writer.writerow([*map(escape_cell, values), *numbers])
+        text.flush()
+        text.detach()
+
+
+_COUNTS = ("listed", "ok", "partial", "error", "skipped")
+
+
+def _open(output):
+    folder = JobFolder(output)
+    if not folder.exists(JOB):
+        raise FileNotFoundError(2, f"there is no job folder: {JOB} is missing", folder.path)
+    return folder, folder.read_json(JOB)
+
+
+def _split(table, job):
+    """Return the columns of the items, a dict of lists, and the rows of features of a chunk."""
+    items = {name: table[name].to_pylist() for name in _ITEM_COLUMNS if name in table.column_names}
+    return items, _rows(table, job)
+
+
+def _rows(table, job):
+    if "features" in table.column_names and job["settings"]["layout"] == "list":
+        values = table["features"].combine_chunks().values
+        return values.to_numpy().reshape(-1, job["n_columns"])
+    return np.column_stack([table[name].to_numpy() for name in job["feature_names"]])
+
+
+def _iter_rows(folder, job):
+    for number in folder.chunk_numbers():
+        yield _rows(folder.read_table(chunk_name(number)), job)
+
+
+def _stack_features(folder, job):
+    return np.concatenate(list(_iter_rows(folder, job)))
+
+
+def _map_features(folder, job):
+    """Return features.npy as a memory map, written first where it is not there."""
+    path = folder.place(_MEMMAP)
+    if not os.path.exists(path):
+        account = load_account(folder.path)
+        n_rows = account.listed - (account.error if job["settings"]["on_error"] == "skip" else 0)
+        header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, job["n_columns"])}
+        with atomic_write(path) as file:
+            np.lib.format.write_array_header_2_0(file, header)
+            for rows in _iter_rows(folder, job):
+                file.write(np.ascontiguousarray(rows, dtype="<f4").data)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _load_items(folder):
+    tables = [folder.read_table(chunk_name(number)) for number in folder.chunk_numbers()]
+    items = {}
+    for name in _ITEM_COLUMNS:
+        if name in tables[0].column_names:
+            values = [value for table in tables for value in table[name].to_pylist()]
+            items[name] = np.array(values)
+    return items
+
+
+def _load_frame(folder, job, kind):
+    pa = import_pyarrow(_OWNER)
+    parts = []
+    for number in folder.chunk_numbers():
+        table = folder.read_table(chunk_name(number))
+        items = {name: table[name] for name in _ITEM_COLUMNS if name in table.column_names}
+        rows = np.ascontiguousarray(_rows(table, job).T)
+        parts.append(pa.table({**items, **dict(zip(job["feature_names"], map(pa.array, rows), strict=True))}))
+    table = pa.concat_tables(parts)
+    if kind == "pandas":
+        return table.to_pandas()
+    import polars
+
+    return polars.from_arrow(table)
+
+
+def _read_problem(folder, name):
+    """Return what is wrong with a Parquet file, None where every page can be read."""
+    pa = import_pyarrow("verify")
+    try:
+        folder.read_table(name)
+    except (pa.ArrowException, OSError) as error:
+        return f"{name} cannot be read: {error}"
+    return None

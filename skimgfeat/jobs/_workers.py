@@ -1,0 +1,97 @@
+"""The processes that run chunks, and what happens when one dies."""
+
+import sys
+from concurrent.futures import BrokenExecutor, TimeoutError
+from contextlib import closing
+
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.parallel import BACKENDS, get_active_backend
+
+
+class WorkerDiedError(RuntimeError):
+    """A worker ended in the middle of a call: by a signal, for want of memory, or stopped by its watchdog."""
+
+
+class Workers:
+    """Worker processes for a run.
+
+    Many calls go through ``joblib.Parallel``, so that ``joblib.parallel_config`` decides where they run: on processes
+    of this machine (the default), on a Dask, Ray or Spark cluster, or on threads of this process. One call at a time
+    goes to a process of its own, which a call may kill; so do all where there is one local worker, since joblib would
+    run them in this process.
+    """
+
+    def __init__(self, n_jobs):
+        self._n_jobs = n_jobs
+        self._single = None
+        self.n_workers = effective_n_jobs(n_jobs)
+        self._is_local = isinstance(get_active_backend()[0], BACKENDS["loky"])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._end_single()
+
+    def run(self, function, calls):
+        """Yield what ``function(*call)`` returns for each of the calls, in the order in which they end.
+
+        ``calls`` is an iterator; some calls more than there are workers are taken from it ahead. Raises WorkerDiedError
+        where a worker dies; calls that had begun may have ended or not.
+        """
+        if self._is_local and self.n_workers == 1:
+            for call in calls:
+                yield self.run_alone(function, *call)
+            return
+        parallel = Parallel(
+            n_jobs=self._n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch=self.n_ahead
+        )
+        try:
+            with closing(parallel(delayed(function)(*call) for call in calls)) as outcomes:
+                yield from outcomes
+        except _deaths() as error:
+            raise WorkerDiedError(str(error)) from error
+
+    @property
+    def n_ahead(self):
+        """How many calls may have begun."""
+        return 2 * self.n_workers
+
+    def run_alone(self, function, *args, timeout=None):
+        """Return ``function(*args)``, computed in a process of its own, the same one until it dies.
+
+        Raises
+        ------
+        WorkerDiedError
+            Where the process died.
+        TimeoutError
+            Where it took more than ``timeout`` seconds; the process is killed.
+        """
+        if self._single is None:
+            self._single = ProcessPoolExecutor(max_workers=1)
+            # What a process takes to start is not the call's time.
+            self._single.submit(start_up).result()
+        try:
+            return self._single.submit(function, *args).result(timeout)
+        except BrokenExecutor as error:
+            self._end_single()
+            raise WorkerDiedError(str(error)) from error
+        except (TimeoutError, KeyboardInterrupt):
+            self._end_single()
+            raise
+
+    def _end_single(self):
+        if self._single is not None:
+            self._single.shutdown(wait=True, kill_workers=True)
+            self._single = None
+
+
+def start_up():
+    """Do nothing: that this module is imported is what a new process needs."""
+
+
+def _deaths():
+    """Return the exceptions that say that a worker died; Dask has its own."""
+    distributed = sys.modules.get("distributed")
+    return (BrokenExecutor,) if distributed is None else (BrokenExecutor, distributed.KilledWorker)
