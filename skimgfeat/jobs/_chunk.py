@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+from sklearn.pipeline import Pipeline
 
 from skimgfeat.io import ImageError
 from skimgfeat.jobs._account import ERROR, OK, PARTIAL
 from skimgfeat.jobs._folder import JobFolder
 from skimgfeat.jobs._items import escape, item_columns
+from skimgfeat.jobs._layouts import Ragged, Rows
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,7 @@ class Job:
 
     output: str
     estimator: Any
-    n_columns: int
-    columns: tuple | None  # names of wide columns; None keeps a row's features in one column
+    layout: Rows | Ragged
     on_error: str
     item_timeout: float | None
     coordinator: tuple  # (host, process) that the workers work for
@@ -58,12 +58,12 @@ def run_chunk(job, number, start, items, known):
         their place, and no file.
     """
     with _Watchdog(job) as watchdog:
-        rows, failures = compute_rows(job, items, known, watchdog)
+        features, failures, notes = _compute(job, items, known, watchdog)
     if failures and job.on_error == "raise":
         place, error = min(failures.items())
         name = f", {items.names[place]!r}" if items.names else ""
         return {"number": number, "error": ImageError(error.code, f"item {start + place}{name}: {error.message}")}
-    table, summary = _make_table(job, start, items, rows, failures)
+    table, summary = _make_table(job, start, items, features, failures, notes)
     watchdog.leave_if_orphaned()
     return {"number": number, "sha256": JobFolder(job.output).write_chunk(number, table, summary), "summary": summary}
 
@@ -71,58 +71,58 @@ def run_chunk(job, number, start, items, known):
 def try_item(job, item):
     """Read and transform one item, to see whether the process lives through it."""
     with _Watchdog(job) as watchdog:
-        compute_rows(job, item, {}, watchdog)
+        _compute(job, item, {}, watchdog)
 
 
-def compute_rows(job, items, known, watchdog):
-    """Return the rows of features, NaN where there are none, and the failures, a dict of place to ImageError."""
-    rows = np.full((len(items), job.n_columns), np.nan, dtype=np.float32)
+def _compute(job, items, known, watchdog):
+    """Return the features in the job's layout, and two dicts: place to ImageError, place to reservation."""
+    features = job.layout.empty(len(items))
     failures = dict(known)
+    notes: dict[int, str] = {}
     wanted = np.array([place for place in range(len(items)) if place not in known], dtype=int)
     if len(wanted) == 0:
-        return rows, failures
+        return features, failures, notes
     for places, images, failed in items[wanted].read_batches() if known else items.read_batches():
         failures.update((int(wanted[place]), error) for place, error in failed.items())
         watchdog.rearm()
         if places:
-            _transform(job, images, wanted[places], rows, failures)
+            _transform(job, images, wanted[places], features, failures, notes)
             watchdog.rearm()
-    return rows, failures
+    return features, failures, notes
 
 
-def _transform(job, images, places, rows, failures):
-    """Fill the rows of some images; where they fail together, one by one, so that each failure is its own."""
+def _transform(job, images, places, features, failures, notes):
+    """Fill in the features of some images; where they fail together, one by one, so that each failure is its own."""
     try:
-        features = _as_rows(job.estimator.transform(images), len(places), job.n_columns)
+        found = job.layout.check(job.estimator.transform(images), len(places))
+        reservations = _reservations(job.estimator, images)
     except Exception as error:  # whatever a step raises for an image is recorded with the image
         if len(places) > 1:
             for index in range(len(places)):
-                _transform(job, images[index : index + 1], places[index : index + 1], rows, failures)
+                _transform(job, images[index : index + 1], places[index : index + 1], features, failures, notes)
             return
         if not isinstance(error, ImageError):
             error = ImageError("failed", f"{type(error).__name__}: {error}")
         failures[int(places[0])] = error
         return
-    finite = np.isfinite(features).all(axis=1)
-    rows[places[finite]] = features[finite]
+    finite = job.layout.are_finite(found)
+    features[places[finite]] = found[finite]
     for place in places[~finite]:
         failures[int(place)] = ImageError("non_finite", "its features hold NaN or infinities, or overflow float32")
+    notes.update((int(place), note) for place, note in zip(places[finite], reservations, strict=False) if note)
 
 
-def _as_rows(features, n_items, n_columns):
-    """Return what ``transform`` gave as float32 rows; raise ValueError for anything else."""
-    rows = features.toarray() if sparse.issparse(features) else np.asarray(features)
-    if rows.shape != (n_items, n_columns):
-        raise ValueError(f"transform gave an array of shape {rows.shape}, not {(n_items, n_columns)}")
-    with np.errstate(over="ignore"):
-        return rows.astype(np.float32, copy=False)
+def _reservations(estimator, images):
+    """Return what the step that sees the images has to say of what it made of each: nothing, or a sentence."""
+    first = estimator[0] if isinstance(estimator, Pipeline) else estimator
+    return first._reservations(images) if hasattr(first, "_reservations") else [None] * len(images)
 
 
-def _make_table(job, start, items, rows, failures):
+def _make_table(job, start, items, features, failures, notes):
     """Return the chunk as a pyarrow table, and its summary."""
     import pyarrow as pa
 
-    statuses = [ERROR if place in failures else OK for place in range(len(items))]
+    statuses = [ERROR if place in failures else PARTIAL if place in notes else OK for place in range(len(items))]
     paths = items.names or [""] * len(items)
     summary = {
         "start": start,
@@ -138,14 +138,12 @@ def _make_table(job, start, items, rows, failures):
         columns.update((name, pa.array(values, pa.string())) for name, values in item_columns(paths).items())
     if items.y is not None:
         columns["label"] = pa.array(items.y)
-    reasons = [failures.get(place) for place in range(len(items))]
+    messages = notes | {place: error.message for place, error in failures.items()}
+    codes = [failures[place].code if place in failures else "" for place in range(len(items))]
     columns["status"] = pa.array(statuses, pa.string())
-    columns["code"] = pa.array([error.code if error else "" for error in reasons], pa.string())
-    columns["message"] = pa.array([escape(error.message) if error else "" for error in reasons], pa.string())
-    if job.columns is None:
-        columns["features"] = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), job.n_columns)
-    else:
-        columns.update(zip(job.columns, map(pa.array, np.ascontiguousarray(rows.T)), strict=True))
+    columns["code"] = pa.array(codes, pa.string())
+    columns["message"] = pa.array([escape(messages.get(place, "")) for place in range(len(items))], pa.string())
+    columns.update(job.layout.columns(features))
     table = pa.table(columns)
     if job.on_error == "skip":
         table = table.filter(pa.array([status != ERROR for status in statuses]))

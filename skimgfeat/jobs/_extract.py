@@ -12,7 +12,8 @@ from skimgfeat.jobs._account import add_up
 from skimgfeat.jobs._chunk import Job, here
 from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder
 from skimgfeat.jobs._items import are_paths, as_items
-from skimgfeat.jobs._prepare import check_transformer, hash_estimator, prepare, try_shapes
+from skimgfeat.jobs._layouts import layout_of
+from skimgfeat.jobs._prepare import check_transformer, column_names, hash_estimator, prepare, try_shapes
 from skimgfeat.jobs._run import Run, read_summaries
 from skimgfeat.jobs._workers import WorkerDiedError, Workers
 from skimgfeat.preprocessing import ImageReader
@@ -162,39 +163,36 @@ def extract(
     folder = JobFolder(output)
     _check_output(folder, resume)
     folder.create()
+    config = {
+        "format": _FORMAT,
+        "estimator": hash_estimator(estimator),
+        "input": items.describe(),
+        "settings": {"layout": layout, "prefix": prefix, "on_error": on_error},
+        "versions": _versions(),
+    }
     with folder.lock(), Workers(n_jobs) as workers:
         folder.remove_temporary()
-        settings = {"layout": layout, "prefix": prefix, "on_error": on_error}
-        config = {
-            "format": _FORMAT,
-            "estimator": hash_estimator(estimator),
-            "input": items.describe(),
-            "settings": settings,
-            "versions": _versions(),
-        }
         if folder.exists(JOB):
             stored = folder.read_json(JOB)
             _check_same(folder, stored, config, chunk_size)
             items = items.thaw(folder.read_table(ITEMS))
             if folder.exists(MANIFEST):
                 return add_up(folder.path, len(items), read_summaries(folder).values())
-            estimator, _ = _prepare(workers, estimator, items, item_timeout)
-        else:
-            estimator, n_columns = _prepare(workers, estimator, items, item_timeout)
+        estimator, features = _prepare(workers, estimator, items, item_timeout)
+        kind = layout_of(features, layout, lambda n_columns: _feature_names(estimator, n_columns, prefix))
+        if not folder.exists(JOB):
             stored = config | {
                 "estimator_repr": repr(estimator),
                 "n_items": len(items),
-                "n_columns": n_columns,
-                "feature_names": _feature_names(estimator, n_columns, prefix),
-                "chunk_size": chunk_size or _default_chunk_size(len(items), n_columns),
+                "chunk_size": chunk_size or _default_chunk_size(len(items), kind.item_bytes),
+                "features": kind.describe(),
             }
             folder.write_table(ITEMS, items.freeze())
             folder.write_json(JOB, stored)
         job = Job(
             output=folder.path,
             estimator=estimator,
-            n_columns=stored["n_columns"],
-            columns=tuple(stored["feature_names"]) if layout == "wide" else None,
+            layout=kind,
             on_error=on_error,
             item_timeout=item_timeout,
             coordinator=here(),
@@ -273,7 +271,7 @@ def _versions():
 
 
 def _prepare(workers, estimator, items, item_timeout):
-    """Return the estimator, fitted as far as it was not, and the number of its columns.
+    """Return the estimator, fitted as far as it was not, and what it makes of the first item that it can use.
 
     In a process of its own, as for all that touches an image.
     """
@@ -302,19 +300,13 @@ def _prepare(workers, estimator, items, item_timeout):
 
 
 def _feature_names(estimator, n_columns, prefix):
-    """Return the columns' names; those of steps that name nothing are numbers."""
-    if prefix is None and hasattr(estimator, "get_feature_names_out"):
-        return list(map(str, _names_out(estimator)))
-    return [f"{prefix or 'feature_'}{number}" for number in range(n_columns)]
+    """Return the columns' names: those of the estimator, or a prefix and numbers."""
+    if prefix is None:
+        return column_names(estimator, n_columns)
+    return [f"{prefix}{number}" for number in range(n_columns)]
 
 
-def _names_out(estimator):
-    """Return the names of the last step: steps that give images in front have none to pass on."""
-    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    return last.get_feature_names_out()
-
-
-def _default_chunk_size(n_items, n_columns):
+def _default_chunk_size(n_items, item_bytes):
     fewest, most = _CHUNK_ITEMS
     wanted = min(max(fewest, -(-n_items // _N_CHUNKS)), most)
-    return max(1, min(wanted, _CHUNK_BYTES // (4 * n_columns)))
+    return max(1, min(wanted, _CHUNK_BYTES // item_bytes))

@@ -3,7 +3,6 @@
 import copy
 
 import joblib
-import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
@@ -39,7 +38,7 @@ def hash_estimator(estimator):
 
 
 def prepare(estimator, items):
-    """Fit what is not fitted on the first item that can be read; return the estimator and its number of columns.
+    """Fit what is not fitted on the first item that can be read; return the estimator and what it makes of the item.
 
     Returns None where no item of ``items`` can be read. Raises TypeError or ValueError where the item cannot be used.
     """
@@ -47,14 +46,7 @@ def prepare(estimator, items):
         if places:
             images = images[:1]
             estimator = _fit(estimator, images)
-            rows = estimator.transform(images)
-            shape = np.shape(rows) if not hasattr(rows, "shape") else rows.shape
-            if len(shape) != 2 or shape[0] != 1:
-                raise TypeError(
-                    f"{_OWNER}: {type(estimator).__name__} gives an array of shape {shape} for one item; only rows of "
-                    "features can be written. End a pipeline of images with Flatten."
-                )
-            return estimator, shape[1]
+            return estimator, estimator.transform(images)
     return None
 
 
@@ -75,6 +67,26 @@ def try_shapes(estimator, items):
             f"Resize((128, 128)) in front, --size 128x128 on the command line. ({error})"
         )
     return None
+
+
+def column_names(estimator, n_columns):
+    """Return the names that the last step gives its columns; numbers where it names none."""
+    names = _names_out(estimator, None)
+    if names is None or len(names) != n_columns:
+        return [f"feature_{number}" for number in range(n_columns)]
+    return list(map(str, names))
+
+
+def _names_out(estimator, names):
+    """Return what an estimator makes of the names of the columns before it, None for those of images."""
+    if isinstance(estimator, Pipeline):
+        for _, step in estimator.steps:
+            names = names if isinstance(step, str) or step is None else _names_out(step, names)
+        return names
+    try:
+        return estimator.get_feature_names_out(names)
+    except AttributeError:  # neither do steps that give images have such names, nor a union with such a step in it
+        return None
 
 
 def _leaves(estimator):
@@ -98,7 +110,8 @@ def _is_fitted(estimator):
         return False
     except TypeError:  # no estimator of scikit-learn's: it has nothing to fit, as far as anyone can tell
         return True
-    return True
+    # One that learns nothing counts as fitted from the first, and yet has no names for its columns before it was.
+    return get_tags(estimator).requires_fit or hasattr(estimator, "n_features_in_")
 
 
 def _learns_shape_only(estimator):

@@ -96,10 +96,7 @@ def load_features(output, *, to="numpy", return_items=False):
     (array([ 8.,  9., 10., 11.], dtype=float32), 'ok')
     """
     check_choice(_OWNER, "to", to, _KINDS)
-    folder, job = _open(output)
-    if not folder.exists(MANIFEST):
-        account = load_account(output)
-        raise ValueError(f"{_OWNER}: the run in {folder.path!r} is not finished ({account}); resume it first.")
+    folder, job = _open_finished(_OWNER, output)
     if to in ("pandas", "polars"):
         return _load_frame(folder, job, to)
     features = _map_features(folder, job) if to == "memmap" else _stack_features(folder, job)
@@ -203,16 +200,14 @@ def write_csv(output, path):
     ...     print(open(path).read().splitlines())
     ['index,status,code,message,pixel_r0_c0,pixel_r0_c1', '0,ok,,,0.5,0.5']
     """
-    folder, job = _open(output)
-    if not folder.exists(MANIFEST):
-        raise ValueError(f"write_csv: the run in {folder.path!r} is not finished; resume it first.")
+    folder, job = _open_finished("write_csv", output)
     with atomic_write(path) as file:
         text = TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text)
         for number in folder.chunk_numbers():
             items, rows = _split(folder.read_table(chunk_name(number)), job)
             if number == 0:
-                writer.writerow([*map(escape_cell, items), *map(escape_cell, job["feature_names"])])
+                writer.writerow([*map(escape_cell, items), *map(escape_cell, job["features"]["names"])])
             for row, *values in zip(rows, *items.values(), strict=True):
                 numbers = ["" if np.isnan(number) else f"{number:.9g}" for number in row]
                 writer.writerow([*map(escape_cell, values), *numbers])
@@ -230,6 +225,17 @@ def _open(output):
     return folder, folder.read_json(JOB)
 
 
+def _open_finished(owner, output):
+    folder, job = _open(output)
+    if not folder.exists(MANIFEST):
+        raise ValueError(
+            f"{owner}: the run in {folder.path!r} is not finished ({load_account(output)}); resume it first."
+        )
+    if job["features"]["kind"] != "rows":
+        raise ValueError(f"{owner}: {folder.path!r} holds descriptors, not rows; open it with DescriptorStore.")
+    return folder, job
+
+
 def _split(table, job):
     """Return the columns of the items, a dict of lists, and the rows of features of a chunk."""
     items = {name: table[name].to_pylist() for name in _ITEM_COLUMNS if name in table.column_names}
@@ -237,10 +243,10 @@ def _split(table, job):
 
 
 def _rows(table, job):
-    if "features" in table.column_names and job["settings"]["layout"] == "list":
+    if not job["features"]["wide"]:
         values = table["features"].combine_chunks().values
-        return values.to_numpy().reshape(-1, job["n_columns"])
-    return np.column_stack([table[name].to_numpy() for name in job["feature_names"]])
+        return values.to_numpy().reshape(-1, len(job["features"]["names"]))
+    return np.column_stack([table[name].to_numpy() for name in job["features"]["names"]])
 
 
 def _iter_rows(folder, job):
@@ -258,7 +264,7 @@ def _map_features(folder, job):
     if not os.path.exists(path):
         account = load_account(folder.path)
         n_rows = account.listed - (account.error if job["settings"]["on_error"] == "skip" else 0)
-        header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, job["n_columns"])}
+        header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, len(job["features"]["names"]))}
         with atomic_write(path) as file:
             np.lib.format.write_array_header_2_0(file, header)
             for rows in _iter_rows(folder, job):
@@ -283,7 +289,7 @@ def _load_frame(folder, job, kind):
         table = folder.read_table(chunk_name(number))
         items = {name: table[name] for name in _ITEM_COLUMNS if name in table.column_names}
         rows = np.ascontiguousarray(_rows(table, job).T)
-        parts.append(pa.table({**items, **dict(zip(job["feature_names"], map(pa.array, rows), strict=True))}))
+        parts.append(pa.table({**items, **dict(zip(job["features"]["names"], map(pa.array, rows), strict=True))}))
     table = pa.concat_tables(parts)
     if kind == "pandas":
         return table.to_pandas()

@@ -164,7 +164,7 @@ class Run:
         """Raise OSError before the disk is full: what is begun could not be ended."""
         free = self.folder.free_bytes()
         n_missing = len(self.items) - sum(_n_items(summary) for summary in self.summaries.values())
-        n_bytes = n_missing * (4 * self.job.n_columns + _ITEM_BYTES)
+        n_bytes = n_missing * (self.job.layout.item_bytes + _ITEM_BYTES)
         if free is not None and free < n_bytes:
             raise OSError(
                 errno.ENOSPC,

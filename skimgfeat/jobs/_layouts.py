@@ -1,0 +1,146 @@
+"""How the features of an item stand in a chunk file: as a row, or as an array of any length."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+_OWNER = "extract"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A row of float32 numbers an item, NaN where it failed.
+
+    A column of the file each, where it is wide; otherwise a row is one value of the column ``features``.
+    """
+
+    names: tuple
+    wide: bool
+
+    @property
+    def n_columns(self):
+        return len(self.names)
+
+    @property
+    def item_bytes(self):
+        return 4 * self.n_columns
+
+    def describe(self):
+        """Return what a reader has to know, as JSON takes it."""
+        return {"kind": "rows", "wide": self.wide, "names": self.names}
+
+    def empty(self, n_items):
+        """Return what holds the features of a chunk, none there yet."""
+        return np.full((n_items, self.n_columns), np.nan, dtype=np.float32)
+
+    def check(self, features, n_items):
+        """Return what ``transform`` gave, as it is kept; raise ValueError for anything else than rows."""
+        rows = features.toarray() if sparse.issparse(features) else np.asarray(features)
+        if rows.shape != (n_items, self.n_columns):
+            raise ValueError(f"transform gave an array of shape {rows.shape}, not {(n_items, self.n_columns)}")
+        with np.errstate(over="ignore"):
+            return rows.astype(np.float32, copy=False)
+
+    def are_finite(self, rows):
+        return np.isfinite(rows).all(axis=1)
+
+    def columns(self, rows):
+        """Return the columns of a chunk file, a dict of pyarrow arrays."""
+        import pyarrow as pa
+
+        if not self.wide:
+            return {"features": pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), self.n_columns)}
+        return dict(zip(self.names, map(pa.array, np.ascontiguousarray(rows.T)), strict=True))
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """An array of any length an item, such as its descriptors: its bytes are one value of the column ``descriptors``.
+
+    ``descr`` is the type of its elements as NumPy's own files tell it, ``tail`` the shape behind the first axis.
+    """
+
+    descr: str | tuple
+    tail: tuple
+
+    @property
+    def item_bytes(self):
+        # As many as a photo has keypoints; nobody knows before.
+        return 1000 * self.dtype.itemsize * int(np.prod(self.tail))
+
+    @property
+    def dtype(self):
+        return descr_to_dtype(self.descr)
+
+    def describe(self):
+        """Return what a reader has to know, as JSON takes it."""
+        return {"kind": "ragged", "descr": self.descr, "tail": self.tail}
+
+    def empty(self, n_items):
+        """Return what holds the arrays of a chunk, all without elements yet."""
+        nothing = np.empty((0, *self.tail), self.dtype)
+        arrays = np.empty(n_items, dtype=object)
+        for place in range(n_items):
+            arrays[place] = nothing
+        return arrays
+
+    def check(self, features, n_items):
+        """Return what ``transform`` gave, as it is kept; raise ValueError for anything else than such arrays."""
+        if len(features) != n_items:
+            raise ValueError(f"transform gave {len(features)} arrays, not {n_items}")
+        arrays = self.empty(n_items)
+        for place, array in enumerate(features):
+            array = np.ascontiguousarray(array)
+            if array.dtype != self.dtype or array.shape[1:] != self.tail:
+                raise ValueError(
+                    f"transform gave an array of shape {array.shape} and dtype {array.dtype}, "
+                    f"not (n, {', '.join(map(str, self.tail))}) and {self.dtype}"
+                )
+            arrays[place] = array
+        return arrays
+
+    def are_finite(self, arrays):
+        return np.ones(len(arrays), dtype=bool)
+
+    def columns(self, arrays):
+        """Return the columns of a chunk file, a dict of pyarrow arrays: count, hash and bytes."""
+        import pyarrow as pa
+
+        values = [array.tobytes() for array in arrays]
+        return {
+            "count": pa.array([len(array) for array in arrays], pa.int32()),
+            "sha256": pa.array([hashlib.sha256(value).hexdigest() for value in values], pa.string()),
+            "descriptors": pa.array(values, pa.large_binary()),
+        }
+
+
+def layout_of(features, layout, names_of):
+    """Return the layout that suits what ``transform`` gave for one item.
+
+    ``layout`` is "list" or "wide"; ``names_of`` names a number of columns.
+    """
+    if isinstance(features, list):
+        first = np.asarray(features[0])
+        return Ragged(dtype_to_descr(first.dtype), first.shape[1:])
+    shape = features.shape if hasattr(features, "shape") else np.shape(features)
+    if len(shape) != 2 or shape[0] != 1:
+        raise TypeError(
+            f"{_OWNER}: transform gives an array of shape {shape} for one item; only rows of features, and lists of "
+            "descriptors, can be written. End a pipeline of images with Flatten."
+        )
+    return Rows(tuple(names_of(shape[1])), layout == "wide")
+
+
+def dtype_to_descr(dtype):
+    """Return a type as JSON takes it."""
+    descr = np.lib.format.dtype_to_descr(dtype)
+    return descr if isinstance(descr, str) else tuple(map(tuple, descr))
+
+
+def descr_to_dtype(descr):
+    """Return the type that :func:`dtype_to_descr` told of; JSON has made lists of its tuples."""
+    if isinstance(descr, str):
+        return np.dtype(descr)
+    return np.dtype([tuple(tuple(part) if isinstance(part, list) else part for part in field) for field in descr])
