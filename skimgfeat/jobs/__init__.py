@@ -3,12 +3,16 @@
 from skimgfeat.jobs._account import Account, Interrupted, TooManyErrorsError
 from skimgfeat.jobs._extract import extract
 from skimgfeat.jobs._readers import load_account, load_features, verify, write_csv
+from skimgfeat.jobs._store import DescriptorStore, FlatDescriptors, extend_store
 from skimgfeat.jobs._transform_into import transform_into
 
 __all__ = [
     "Account",
+    "DescriptorStore",
+    "FlatDescriptors",
     "Interrupted",
     "TooManyErrorsError",
+    "extend_store",
     "extract",
     "load_account",
     "load_features",

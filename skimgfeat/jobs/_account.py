@@ -111,6 +111,15 @@ def add_up(output, listed, chunks, **measured):
     )
 
 
+def sum_accounts(output, accounts):
+    """Return the account of several runs together."""
+    names = ("listed", "ok", "partial", "error", "skipped", "seconds", "n_done")
+    codes: Counter[str] = Counter()
+    for account in accounts:
+        codes.update(account.codes)
+    return Account(output, **{name: sum(getattr(each, name) for each in accounts) for name in names}, codes=dict(codes))
+
+
 class Interrupted(KeyboardInterrupt):
     """A run was interrupted; what it had written stays, and the same call goes on from there.
 

@@ -26,6 +26,7 @@ class Job:
     output: str
     estimator: Any
     layout: Rows | Ragged
+    compression: str
     on_error: str
     item_timeout: float | None
     coordinator: tuple  # (host, process) that the workers work for
@@ -65,7 +66,10 @@ def run_chunk(job, number, start, items, known):
         return {"number": number, "error": ImageError(error.code, f"item {start + place}{name}: {error.message}")}
     table, summary = _make_table(job, start, items, features, failures, notes)
     watchdog.leave_if_orphaned()
-    return {"number": number, "sha256": JobFolder(job.output).write_chunk(number, table, summary), "summary": summary}
+    sha256 = JobFolder(job.output).write_chunk(
+        number, table, summary, group_rows=job.layout.group_rows, compression=job.compression
+    )
+    return {"number": number, "sha256": sha256, "summary": summary}
 
 
 def try_item(job, item):

@@ -54,6 +54,7 @@ def extract(
     item_timeout=60.0,
     layout="list",
     prefix=None,
+    compression="none",
     resume=True,
     progress=True,
 ):
@@ -97,6 +98,8 @@ def extract(
     prefix : str or None, default=None
         With ``layout="wide"``, columns are called this and a number, from 0. None calls them as the estimator's
         ``get_feature_names_out``.
+    compression : {"none", "zstd"}, default="none"
+        Of the files. Features hardly shrink; files without it are written and read quickest.
     resume : bool, default=True
         Whether to go on with a job that stands in ``output``. With False, one that is there is an error.
     progress : bool, default=True
@@ -156,7 +159,7 @@ def extract(
     (100, 81)
     """
     check_n_jobs(_OWNER, n_jobs)
-    _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout, prefix, resume)
+    _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout, prefix, compression, resume)
     estimator, X = _split_reader(estimator, X)
     check_transformer(estimator)
     items = as_items(X, y)
@@ -167,7 +170,7 @@ def extract(
         "format": _FORMAT,
         "estimator": hash_estimator(estimator),
         "input": items.describe(),
-        "settings": {"layout": layout, "prefix": prefix, "on_error": on_error},
+        "settings": {"layout": layout, "prefix": prefix, "on_error": on_error, "compression": compression},
         "versions": _versions(),
     }
     with folder.lock(), Workers(n_jobs) as workers:
@@ -193,6 +196,7 @@ def extract(
             output=folder.path,
             estimator=estimator,
             layout=kind,
+            compression=compression,
             on_error=on_error,
             item_timeout=item_timeout,
             coordinator=here(),
@@ -200,7 +204,7 @@ def extract(
         return Run(folder, job, items, stored["chunk_size"], workers, max_error_rate, progress).finish()
 
 
-def _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout, prefix, resume):
+def _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout, prefix, compression, resume):
     if chunk_size is not None:
         check_integer(_OWNER, "chunk_size", chunk_size, minimum=1)
     check_choice(_OWNER, "on_error", on_error, _ON_ERROR)
@@ -214,6 +218,7 @@ def _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout
     check_choice(_OWNER, "layout", layout, _LAYOUTS)
     if prefix is not None and (not isinstance(prefix, str) or layout != "wide"):
         raise ValueError(f"{_OWNER}: prefix must be a string, and goes with layout='wide', got {prefix!r}, {layout!r}.")
+    check_choice(_OWNER, "compression", compression, ("none", "zstd"))
     check_flag(_OWNER, "resume", resume)
 
 

@@ -77,17 +77,19 @@ class JobFolder:
     def write_json(self, name, content):
         self.write(name, (json.dumps(content, indent=1, ensure_ascii=True) + "\n").encode())
 
-    def write_table(self, name, table):
+    def write_table(self, name, table, *, group_rows=None, compression="none"):
         """Write a pyarrow table as a Parquet file with a checksum a page; return its SHA-256.
 
-        Nothing in the file depends on when or where it is written.
+        ``group_rows`` is how many rows can be read without the others, None for all. Nothing in the file depends on
+        when or where it is written.
         """
         pa = import_pyarrow("JobFolder")
         buffer = BytesIO()
         pa.parquet.write_table(
             table,
             buffer,
-            row_group_size=max(1, len(table)),
+            row_group_size=group_rows or max(1, len(table)),
+            compression=compression,
             use_dictionary=False,
             write_statistics=False,
             write_page_checksum=True,
@@ -122,10 +124,10 @@ class JobFolder:
             names = os.listdir(self.place(_CHUNKS)) if os.path.isdir(self.place(_CHUNKS)) else []
         return sorted(int(name[2:-8]) for name in names if name.startswith("c-") and name.endswith(".parquet"))
 
-    def write_chunk(self, number, table, summary):
+    def write_chunk(self, number, table, summary, **options):
         """Write the rows of a chunk with its summary, a dictionary, in the file's metadata; return its SHA-256."""
         metadata = {**(table.schema.metadata or {}), _SUMMARY: json.dumps(summary).encode()}
-        return self.write_table(chunk_name(number), table.replace_schema_metadata(metadata))
+        return self.write_table(chunk_name(number), table.replace_schema_metadata(metadata), **options)
 
     def read_summary(self, number):
         """Return the summary of a chunk, which stands at the end of its file."""

@@ -29,12 +29,19 @@ class Items:
         return _num_samples(self.X)
 
     def __getitem__(self, key):
-        return Items(_safe_indexing(self.X, key), None if self.y is None else self.y[key])
+        # What is read lazily gives its items for a slice, and a lazy part of itself for their indices.
+        X = self.X[np.arange(len(self))[key]] if self.is_lazy else _safe_indexing(self.X, key)
+        return Items(X, None if self.y is None else self.y[key])
+
+    @property
+    def is_lazy(self):
+        """Whether items are read one by one, and some may fail: an ImageCollection or a store of descriptors."""
+        return hasattr(self.X, "read")
 
     @property
     def names(self):
-        """The path of each image, or None where there are no files."""
-        return self.X.names if isinstance(self.X, ImageCollection) else None
+        """The path of each item, or None where they have none."""
+        return self.X.names if self.is_lazy else None
 
     def read_batches(self):
         """Yield (places, images, failures) until all items are read.
@@ -42,7 +49,7 @@ class Items:
         ``images`` are those at ``places`` that can be had: an array, or a list where their shapes differ; ``failures``
         maps the other places to their ImageError.
         """
-        if not isinstance(self.X, ImageCollection):
+        if not self.is_lazy:
             for batch in gen_batches(len(self), self._batch_size()):
                 yield list(range(batch.start, batch.stop)), _safe_indexing(self.X, batch), {}
             return
@@ -57,9 +64,12 @@ class Items:
             images.append(image)
             n_bytes += image.nbytes
             if n_bytes >= _BATCH_BYTES or len(images) == _BATCH_ITEMS:
-                yield places, stack(images), failures
+                yield places, self._stack(images), failures
                 places, images, failures, n_bytes = [], [], {}, 0
-        yield places, stack(images), failures
+        yield places, self._stack(images), failures
+
+    def _stack(self, images):
+        return stack(images) if isinstance(self.X, ImageCollection) else images
 
     def _batch_size(self):
         item_bytes = np.asarray(_safe_indexing(self.X, slice(0, 1))).nbytes
@@ -68,6 +78,8 @@ class Items:
     def describe(self):
         """Return what a run that resumes must find again."""
         if not isinstance(self.X, ImageCollection):
+            if self.is_lazy:
+                return {"kind": "descriptors", "hashes": joblib.hash(self.X.hashes)}
             return {"kind": "array", "length": len(self), "sha256": _hash_array(self.X)}
         kind = "folder" if self.X.is_listing else "files"
         return {"kind": kind, "root": self.X.root, "decoding": self.X.decoding, "steps": joblib.hash(self.X.functions)}
@@ -77,9 +89,9 @@ class Items:
         import pyarrow as pa
 
         columns = {"index": pa.array(np.arange(len(self)))}
-        if isinstance(self.X, ImageCollection):
+        if self.is_lazy:
             columns["image_path"] = pa.array(map(escape, self.names), pa.string())
-            columns["path"] = pa.array([_as_bytes(source) for source in self.X.sources], pa.binary())
+            columns["path"] = pa.array(self._paths(), pa.binary())
         if self.y is not None:
             columns["label"] = pa.array(self.y)
         return pa.table(columns)
@@ -89,20 +101,23 @@ class Items:
         if "path" not in table.column_names:
             return self
         frozen = table["path"].to_pylist()
-        if frozen == [_as_bytes(source) for source in self.X.sources]:
+        if frozen == self._paths():
             return self
-        if not self.X.is_listing:
+        if not getattr(self.X, "is_listing", False):
             raise ValueError(f"{_OWNER}: X is not what the job folder was made for: its {len(frozen)} items differ.")
         # Files that came later are left to another run; those that are gone become errors.
         y = table["label"].to_numpy(zero_copy_only=False) if "label" in table.column_names else None
         return Items(self.X.with_sources(map(os.fsdecode, frozen)), y)
+
+    def _paths(self):
+        return [_as_bytes(source) for source in getattr(self.X, "sources", self.names)]
 
 
 def as_items(X, y):
     """Return what a user gave as the items of a run."""
     if isinstance(X, (str, os.PathLike)):
         X = ImageCollection.from_folder(X)
-    elif not isinstance(X, ImageCollection) and are_paths(X):
+    elif not hasattr(X, "read") and are_paths(X):
         X = ImageCollection(X)
     items = Items(X, None if y is None else np.asarray(y))
     if len(items) == 0:

@@ -19,6 +19,9 @@ class Rows:
     names: tuple
     wide: bool
 
+    # Read all at once.
+    group_rows = None
+
     @property
     def n_columns(self):
         return len(self.names)
@@ -65,6 +68,9 @@ class Ragged:
     descr: str | tuple
     tail: tuple
 
+    # Read one by one, and a row group is the least that can be read.
+    group_rows = 16
+
     @property
     def item_bytes(self):
         # As many as a photo has keypoints; nobody knows before.
@@ -76,7 +82,7 @@ class Ragged:
 
     def describe(self):
         """Return what a reader has to know, as JSON takes it."""
-        return {"kind": "ragged", "descr": self.descr, "tail": self.tail}
+        return {"kind": "ragged", "descr": self.descr, "tail": self.tail, "group_rows": self.group_rows}
 
     def empty(self, n_items):
         """Return what holds the arrays of a chunk, all without elements yet."""

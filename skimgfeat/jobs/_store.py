@@ -1,0 +1,399 @@
+"""Descriptors on disk: a folder of runs, each finished one immutable, and a flat export that is mapped into memory."""
+
+import os
+from collections.abc import Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from skimgfeat.io import ImageError, atomic_write
+from skimgfeat.io._parquet import import_pyarrow
+from skimgfeat.jobs._account import ERROR, sum_accounts
+from skimgfeat.jobs._extract import extract
+from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder, chunk_name
+from skimgfeat.jobs._items import as_items
+from skimgfeat.jobs._layouts import descr_to_dtype
+from skimgfeat.jobs._prepare import hash_estimator
+from skimgfeat.jobs._readers import load_account
+
+_PART = "part-"
+_DESCRIPTORS, _OFFSETS, _NAMES = "descriptors.npy", "offsets.npy", "names.npy"
+_COLUMNS = ("image_path", "status", "code", "message", "count", "sha256")
+# Rows of a flat export that are written at a time.
+_BATCH_ITEMS = 256
+
+
+class DescriptorStore(Sequence):
+    """Descriptors of many images on disk, read when they are asked for.
+
+    A sequence: ``store[3]`` is the array of an image, ``store[3:6]`` a list of arrays; ``store[[3, 1]]`` and
+    ``store[mask]`` are stores again, which scikit-learn can split. :class:`DescriptorCodec` and the encoders fit on one
+    out of core. An image that failed is an empty array; ``status`` and ``codes`` tell.
+
+    Parameters
+    ----------
+    path : path-like
+        What :func:`extract` wrote with an estimator that gives descriptors, or :func:`extend_store`.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(n_images,)``.
+    names, status, codes, messages, hashes : list of str
+        For each image: its path; "ok", "partial" or "error" with code and message; SHA-256 of its bytes.
+    counts : ndarray of int
+        How many descriptors each image has.
+    dtype : dtype
+        Of an element: uint8, or a structured type with geometry.
+    tail : tuple of int
+        Shape behind the first axis: ``(128,)`` for SIFT, ``()`` with geometry.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no store.
+    ValueError
+        For a run that is not finished, or that wrote rows.
+    ImportError
+        Without pyarrow.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skimage import data
+    >>> from skimgfeat import SIFT, DescriptorStore, extract
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     output = os.path.join(folder, "sift")
+    ...     print(extract(SIFT(), [data.camera(), data.coins()], output))
+    ...     store = DescriptorStore(output)
+    ...     print(len(store), store[1].dtype, store[1].shape == (store.counts[1], 128))
+    2 listed = 2 ok + 0 partial + 0 error + 0 skipped
+    2 uint8 True
+    """
+
+    def __init__(self, path):
+        self.path = os.fsdecode(path)
+        self._parts = [_open_part(part) for part in part_folders(self.path)]
+        if not self._parts:
+            raise FileNotFoundError(2, "there is no store of descriptors", self.path)
+        kinds = {(part.descr, part.tail) for part in self._parts}
+        if len(kinds) > 1:
+            raise ValueError(
+                f"DescriptorStore: the parts of {self.path!r} hold descriptors of different types: {kinds}."
+            )
+        ((descr, self.tail),) = kinds
+        self.dtype = descr_to_dtype(descr)
+        # Where each image stands: (part, chunk, row).
+        self._places = np.concatenate([part.places(number) for number, part in enumerate(self._parts)])
+        columns = {name: [value for part in self._parts for value in part.columns[name]] for name in _COLUMNS}
+        self._columns = {name: np.array(values, dtype=object) for name, values in columns.items()}
+        self._last = None  # the row group that was read last, with its place
+
+    @property
+    def shape(self):
+        return (len(self._places),)
+
+    @property
+    def names(self):
+        return self._columns["image_path"].tolist()
+
+    @property
+    def status(self):
+        return self._columns["status"].tolist()
+
+    @property
+    def codes(self):
+        return self._columns["code"].tolist()
+
+    @property
+    def messages(self):
+        return self._columns["message"].tolist()
+
+    @property
+    def hashes(self):
+        return self._columns["sha256"].tolist()
+
+    @property
+    def counts(self):
+        return self._columns["count"].astype(int)
+
+    def __len__(self):
+        return len(self._places)
+
+    def __getitem__(self, key):
+        if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
+            key = key[0]  # how scikit-learn indexes what has a shape
+        if isinstance(key, (int, np.integer)):
+            return self._array(range(len(self))[key])
+        if isinstance(key, slice):
+            return [self._array(index) for index in range(len(self))[key]]
+        subset = type(self).__new__(type(self))
+        subset.__dict__.update(self.__dict__)
+        subset._places = self._places[key]
+        subset._columns = {name: values[key] for name, values in self._columns.items()}
+        return subset
+
+    def __getstate__(self):
+        return self.__dict__ | {"_last": None}
+
+    def __repr__(self):
+        return f"<DescriptorStore of {len(self)} images, {int(self.counts.sum())} descriptors: {self.path!r}>"
+
+    def read(self, index):
+        """Read one image's descriptors.
+
+        Parameters
+        ----------
+        index : int
+            Its place.
+
+        Returns
+        -------
+        descriptors : ndarray of shape (count, *tail)
+            The descriptors.
+
+        Raises
+        ------
+        ImageError
+            For an image that failed, with its code.
+        """
+        if self._columns["status"][index] == ERROR:
+            raise ImageError(self._columns["code"][index], self._columns["message"][index])
+        return self._array(index)
+
+    def export(self, folder):
+        """Write a flat copy, which opens at once and reads any image without a search.
+
+        Parameters
+        ----------
+        folder : path-like
+            Made where it is missing; ``descriptors.npy``, ``offsets.npy`` (int64) and ``names.npy`` are written there.
+
+        Returns
+        -------
+        flat : FlatDescriptors
+            The copy, opened.
+        """
+        folder = os.fsdecode(folder)
+        os.makedirs(folder, exist_ok=True)
+        offsets = np.concatenate([[0], np.cumsum(self.counts)]).astype(np.int64)
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": (int(offsets[-1]), *self.tail),
+        }
+        with atomic_write(os.path.join(folder, _DESCRIPTORS)) as file:
+            np.lib.format.write_array_header_2_0(file, header)
+            for start in range(0, len(self), _BATCH_ITEMS):
+                file.writelines(array.tobytes() for array in self[start : start + _BATCH_ITEMS])
+        for name, array in ((_NAMES, np.array(self.names, dtype=str)), (_OFFSETS, offsets)):
+            with atomic_write(os.path.join(folder, name)) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+        return FlatDescriptors(folder)
+
+    def _array(self, index):
+        part_number, chunk, row = map(int, self._places[index])
+        part = self._parts[part_number]
+        group, row = divmod(row, part.group_rows)
+        if self._last is None or self._last[0] != (part_number, chunk, group):
+            self._last = (part_number, chunk, group), part.read_group(chunk, group)
+        value = self._last[1][row].as_buffer()
+        return np.frombuffer(value, self.dtype).reshape(-1, *self.tail)
+
+
+class FlatDescriptors(Sequence):
+    """A flat copy of a :class:`DescriptorStore`, mapped into memory.
+
+    Parameters
+    ----------
+    folder : path-like
+        What :meth:`DescriptorStore.export` wrote.
+
+    Attributes
+    ----------
+    descriptors : memmap of shape (n_descriptors, *tail)
+        Those of all images, one after the other; read-only.
+    offsets : ndarray of int64, shape (n_images + 1,)
+        The descriptors of image i are ``descriptors[offsets[i]:offsets[i + 1]]``.
+    names : list of str
+        The path of each image.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skimage import data
+    >>> from skimgfeat import SIFT, DescriptorStore, extract
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     output = os.path.join(folder, "sift")
+    ...     _ = extract(SIFT(n_features=10), [data.camera(), data.coins()], output)
+    ...     flat = DescriptorStore(output).export(os.path.join(folder, "flat"))
+    ...     print(flat[1].shape, flat.descriptors.shape)
+    (10, 128) (20, 128)
+    """
+
+    def __init__(self, folder):
+        folder = os.fsdecode(folder)
+        self.descriptors = np.load(os.path.join(folder, _DESCRIPTORS), mmap_mode="r", allow_pickle=False)
+        self.offsets = np.load(os.path.join(folder, _OFFSETS), allow_pickle=False)
+        self.names = np.load(os.path.join(folder, _NAMES), allow_pickle=False).tolist()
+
+    @property
+    def shape(self):
+        return (len(self.names),)
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, key):
+        if isinstance(key, slice):
+            return [self[index] for index in range(len(self))[key]]
+        index = range(len(self))[key]
+        return self.descriptors[self.offsets[index] : self.offsets[index + 1]]
+
+
+class _Part:
+    """One finished run of a store."""
+
+    def __init__(self, folder, job):
+        self._folder = folder
+        self.descr = _freeze(job["features"]["descr"])
+        self.tail = tuple(job["features"]["tail"])
+        self.group_rows = job["features"]["group_rows"]
+        self._chunks = folder.chunk_numbers()
+        tables = [self._read_items(number) for number in self._chunks]
+        self._sizes = [len(table) for table in tables]
+        # A run over arrays has no paths.
+        self.columns = {
+            name: [value for table in tables for value in table[name].to_pylist()]
+            if name in tables[0].column_names
+            else [""] * sum(self._sizes)
+            for name in _COLUMNS
+        }
+
+    def places(self, part_number):
+        """Return (part, chunk, row) for each image."""
+        return np.array(
+            [
+                (part_number, chunk, row)
+                for chunk, size in zip(self._chunks, self._sizes, strict=True)
+                for row in range(size)
+            ],
+            dtype=np.int64,
+        ).reshape(-1, 3)
+
+    def read_group(self, chunk, group):
+        """Return the values of some images' descriptors, that stand together in a file."""
+        with self._reading(chunk) as file:
+            return file.read_row_group(group, columns=["descriptors"])["descriptors"]
+
+    def _read_items(self, chunk):
+        with self._reading(chunk) as file:
+            return file.read(columns=[name for name in _COLUMNS if name in file.schema_arrow.names])
+
+    @contextmanager
+    def _reading(self, chunk):
+        pa = import_pyarrow("DescriptorStore")
+        name = chunk_name(chunk)
+        try:
+            with self._folder.open_parquet(name) as file:
+                yield file
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"DescriptorStore: {self._folder.place(name)!r} is damaged: {error}") from error
+
+
+def part_folders(path):
+    """Return the job folders of a store, in order: the folder itself, or those in it."""
+    path = os.fsdecode(path)
+    if os.path.exists(os.path.join(path, JOB)):
+        return [path]
+    found = [name for name in sorted(os.listdir(path)) if name.startswith(_PART)]
+    return [os.path.join(path, name) for name in found]
+
+
+def _open_part(path):
+    folder = JobFolder(path)
+    job = folder.read_json(JOB)
+    if job["features"]["kind"] != "ragged":
+        raise ValueError(f"DescriptorStore: {path!r} holds rows of features; read them with load_features.")
+    if not folder.exists(MANIFEST):
+        raise ValueError(f"DescriptorStore: the run in {path!r} is not finished; resume it first.")
+    return _Part(folder, job)
+
+
+def _freeze(descr):
+    """Return the description of a type with tuples for the lists of JSON, so that it can be compared."""
+    return tuple(map(_freeze, descr)) if isinstance(descr, list) else descr
+
+
+def extend_store(estimator, X, store, **options):
+    """Extract what is not in a store yet, in a run of its own; go on with one that did not end.
+
+    Parameters
+    ----------
+    estimator : transformer or Pipeline
+        As for :func:`extract`; the same for all runs of a store.
+    X : path-like, ImageCollection, DescriptorStore or sequence of paths
+        Images, known by their paths.
+    store : path-like
+        The folder of runs, made where it is missing.
+    **options
+        Of :func:`extract`.
+
+    Returns
+    -------
+    account : Account
+        What became of every item of all runs.
+
+    Raises
+    ------
+    ValueError
+        For an X without paths, or another estimator than that of the runs before. See also :func:`extract`.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skimage import data, io
+    >>> from skimgfeat import SIFT, DescriptorStore
+    >>> from skimgfeat.jobs import extend_store
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     images, store = os.path.join(folder, "images"), os.path.join(folder, "sift")
+    ...     os.mkdir(images)
+    ...     for name in ("camera", "coins"):
+    ...         io.imsave(os.path.join(images, f"{name}.png"), getattr(data, name)())
+    ...         print(extend_store(SIFT(n_features=10), images, store).listed)
+    ...     DescriptorStore(store).names
+    1
+    2
+    ['camera.png', 'coins.png']
+    """
+    X = as_items(X, None).X
+    if not hasattr(X, "names"):
+        raise ValueError("extend_store: X must be images with paths, which tell what is in the store already.")
+    names = np.array(X.names, dtype=object)
+    known: set[str] = set()
+    accounts = []
+    folders = part_folders(store) if os.path.isdir(store) else []
+    for part in folders:
+        frozen = JobFolder(part).read_table(ITEMS)["path"].to_pylist()
+        accounts.append(_finish(estimator, X, list(map(os.fsdecode, frozen)), part, options))
+        known.update(map(os.fsdecode, frozen))
+    new = [index for index, name in enumerate(names) if name not in known]
+    if new:
+        part = os.path.join(os.fsdecode(store), f"{_PART}{len(folders):04d}")
+        os.makedirs(part, exist_ok=True)
+        accounts.append(extract(estimator, X[np.array(new)], part, **options))
+    return sum_accounts(os.fsdecode(store), accounts)
+
+
+def _finish(estimator, X, frozen, part, options):
+    """Return the account of a run of a store, which goes on first where it did not end."""
+    folder = JobFolder(part)
+    if not folder.exists(MANIFEST):
+        places = {name: index for index, name in enumerate(X.names)}
+        items = X.with_sources(frozen) if hasattr(X, "with_sources") else X[np.array([places[name] for name in frozen])]
+        return extract(estimator, items, part, **options)
+    if folder.read_json(JOB)["estimator"] != hash_estimator(estimator):
+        raise ValueError(
+            f"extend_store: {part!r} was computed with another estimator or setting; choose another store."
+        )
+    return load_account(part)
