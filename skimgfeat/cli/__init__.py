@@ -4,12 +4,17 @@ Each command is a module with ``add_parser(subparsers)`` and ``run(args)``, whic
 and its like are imported until a command runs, so that ``skimgfeat --help`` answers at once.
 """
 
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 
 from skimgfeat import __version__
-from skimgfeat.cli._arguments import ArgumentParser, UsageError, first_line
+from skimgfeat.cli._arguments import ArgumentParser, CommandError, UsageError, first_line
 from skimgfeat.cli._demo import add_parser as add_demo
 from skimgfeat.cli._extract import add_parser as add_extract
+from skimgfeat.cli._info import add_parser as add_info
+from skimgfeat.cli._verify import add_parser as add_verify
 
 __all__ = ["main"]
 
@@ -27,9 +32,10 @@ def main(argv=None):
     Returns
     -------
     exit_code : int
-        0: done. 1: a file could not be read or written, or an image could not be used. 2: the command line has to be
-        changed: wrong options, options that do not suit the images, an output that exists already. 130: interrupted.
-        What is wrong stands in one line on the standard error stream.
+        0: done. 3: done, and some of the images failed; the account tells how many, and why. 1: a file could not be
+        read or written, an image could not be used, too many failed, or what was verified is not right. 2: the
+        command line has to be changed: wrong options, options that do not suit the images, an output that is in the
+        way. 130: interrupted, by SIGINT or SIGTERM. What is wrong stands in one line on the standard error stream.
 
     Examples
     --------
@@ -45,12 +51,13 @@ def main(argv=None):
     except SystemExit:  # --help and --version end here
         return 0
     try:
-        return args.run(args)
+        with _sigterm_interrupts():
+            return args.run(args)
     except UsageError as error:
         return _fail(error, _USAGE)
-    except KeyboardInterrupt:
-        return _fail("interrupted", _INTERRUPTED)
-    except (ImportError, MemoryError, OSError, ValueError) as error:
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or "interrupted", _INTERRUPTED)
+    except (CommandError, ImportError, MemoryError, OSError, ValueError) as error:
         return _fail(error, _FAILED)
 
 
@@ -58,11 +65,11 @@ def _make_parser():
     parser = ArgumentParser(
         prog="skimgfeat",
         description="Turn images into features.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
+        epilog="Exit codes: 0 done, 3 done and some images failed, 1 failed, 2 wrong usage, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"skimgfeat {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for add_parser in (add_demo, add_extract):
+    for add_parser in (add_demo, add_extract, add_info, add_verify):
         add_parser(subparsers)
     return parser
 
@@ -70,3 +77,15 @@ def _make_parser():
 def _fail(error, exit_code):
     print(f"skimgfeat: error: {first_line(error)}", file=sys.stderr)
     return exit_code
+
+
+@contextmanager
+def _sigterm_interrupts():
+    """Let SIGTERM end the block as SIGINT does, where signals are heard: in the main thread."""
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if is_main else None
+    try:
+        yield
+    finally:
+        if is_main:
+            signal.signal(signal.SIGTERM, before)

@@ -1,10 +1,15 @@
-"""What the commands share: the parser, its error, the types of arguments."""
+"""What the commands share: the parser, their errors, the types of arguments."""
 
 import argparse
+import math
 
 
 class UsageError(Exception):
     """The command line has to be changed."""
+
+
+class CommandError(Exception):
+    """The command failed, and it is no mistake of this package."""
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -30,11 +35,35 @@ def positive_integer(text):
     return number
 
 
+def index(text):
+    """Read the place of an item: at least 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
+    return number
+
+
+def share(text):
+    """Read a number from 0 to 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, got {text}")
+    return number
+
+
+def seconds(text):
+    """Read a time above 0."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return number
+
+
 def jobs(text):
-    """Read a number of threads as scikit-learn's n_jobs: not 0."""
+    """Read a number of threads or processes as scikit-learn's n_jobs: not 0."""
     number = int(text)
     if number == 0:
-        raise argparse.ArgumentTypeError("must not be 0: 1 is one thread, -1 every processor")
+        raise argparse.ArgumentTypeError("must not be 0: 1 is one of them, -1 one for every processor")
     return number
 
 

@@ -1,25 +1,64 @@
-"""``skimgfeat extract``: a file of images to a file of features."""
+"""``skimgfeat extract``: images to features."""
 
 import os
-import time
-from argparse import BooleanOptionalAction, RawDescriptionHelpFormatter
-from contextlib import nullcontext
+from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 
-from skimgfeat.cli._arguments import UsageError, first_line, image_sides, jobs, positive_integer, sides
+from skimgfeat.cli._arguments import (
+    UsageError,
+    first_line,
+    image_sides,
+    index,
+    jobs,
+    positive_integer,
+    seconds,
+    share,
+    sides,
+)
+from skimgfeat.cli._features import read_features
+from skimgfeat.cli._inputs import ARRAY, FOLDER, TABLE, input_kind, read_inputs
+from skimgfeat.cli._to_file import extract_to_file
+from skimgfeat.cli._to_folder import extract_to_folder
 
 _SUFFIXES = (".npy", ".npz", ".parquet")
-# A batch of images and features together, in bytes: enough work for every processor, little beside a machine's memory.
-_BATCH_BYTES = 32 << 20
+_FILE, _JOB = "a file", "a job folder"
+# The options that only some inputs, only some outputs know.
+_OF_INPUT = {
+    FOLDER: ("pattern", "mode", "draft"),
+    TABLE: ("column", "root", "mode", "draft"),
+    ARRAY: ("key", "image_shape"),
+}
+_OF_OUTPUT = {
+    _FILE: ("batch_size", "overwrite"),
+    _JOB: ("chunk_size", "on_error", "max_error_rate", "item_timeout", "no_resume", "layout", "prefix", "csv"),
+}
 
 _EPILOG = """\
-examples:
-  skimgfeat extract train-images-idx3-ubyte.gz train.npz --features hog --labels train-labels-idx1-ubyte.gz
-  skimgfeat extract data.npz features.parquet --features handcrafted --key X --labels-key y
-  skimgfeat extract rows.npy hog.npy --features hog --image-shape 8x8 --resize 32x32 --pixels-per-cell 4x4
+INPUT is one of
+  a folder, or an address such as s3://bucket/photos   the images in it, and in the folders in it
+  a .csv or .parquet table                             the images whose paths stand in --column
+  a .npy, .npz, idx or idx.gz file, or .parquet        an array of images or rows; Parquet: encoded images
 
-An .npz output holds the arrays X, feature_names and, with labels, y; Parquet a column a feature and, with labels, the
-column "label"; .npy the features alone. OUTPUT appears when it is complete; an interrupted run leaves nothing behind.
+OUTPUT is, by its name,
+  a .npz, .npy or .parquet file    for arrays: X, feature_names and y; the features alone; a column a feature.
+                                   It appears when it is complete; an interrupted run leaves nothing behind.
+  a job folder                     for all: files of Parquet, with the error of each image that failed. The same command
+                                   goes on where an earlier one was interrupted or killed.
+
+SPEC is one of
+  handcrafted, hog, lbp, zoning, ...            an extractor of skimgfeat
+  'hog(orientations=8, signed=True)'            with parameters
+  'resize((64, 64), keep_aspect=True) | hog'    after other steps; scikit-learn's by their full name
+  pipeline.json, pipeline.toml                  such steps: {"steps": [{"estimator": "HOG", "orientations": 8}]}
+  pipeline.joblib, pipeline.pkl                 a saved estimator, with --trust-pickle
+
+examples:
+  skimgfeat extract photos features --features hog --size 128x128
+  skimgfeat extract items.csv features --column path --root photos --features handcrafted --size 64x64 --csv
+  skimgfeat extract train-images-idx3-ubyte.gz train.npz --features hog --labels train-labels-idx1-ubyte.gz
+  skimgfeat extract rows.npy hog.npy --features 'hog(pixels_per_cell=(4, 4))' --image-shape 8x8 --size 32x32
+
+exit codes: 0 done, 3 done and some images failed, 1 failed, 2 wrong usage, 130 interrupted
 """
 
 
@@ -27,114 +66,122 @@ def add_parser(subparsers):
     """Add the command to the parser."""
     parser = subparsers.add_parser(
         "extract",
-        help="compute the features of a file of images",
-        description="Compute the features of a file of images, a row an image, in the order of the file.",
+        usage="skimgfeat extract INPUT OUTPUT --features SPEC [options]",
+        help="compute the features of images in a folder, a table or a file",
+        description="Compute the features of images: a row an image, in the order of their paths or of the file.",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("input", metavar="INPUT", help=".npy, .npz, idx or idx.gz file, or Parquet of encoded images")
-    parser.add_argument("output", metavar="OUTPUT", help="file to write: .npy, .npz or .parquet, by its name")
-    parser.add_argument("--features", required=True, choices=["handcrafted", "hog"], help="what to compute")
-    _add_input_options(parser.add_argument_group("images and labels"))
-    _add_feature_options(parser.add_argument_group("features"))
+    parser.add_argument("input", metavar="INPUT", help="a folder, table, array or address: see below")
+    parser.add_argument("output", metavar="OUTPUT", help="a file or a job folder: see below")
+    parser.add_argument("--features", required=True, metavar="SPEC", help="what to compute: see below")
+    parser.add_argument("--trust-pickle", action="store_true", help="read a saved estimator, which runs the code in it")
+    _add_choice_options(parser.add_argument_group("which images"))
+    _add_image_options(parser.add_argument_group("how they are read"))
+    _add_job_options(parser.add_argument_group("OUTPUT a job folder"))
+    _add_file_options(parser.add_argument_group("OUTPUT a file"))
     _add_run_options(parser.add_argument_group("run"))
 
 
-def _add_input_options(group):
+def _add_choice_options(group):
+    group.add_argument("--pattern", help="folder: which files, such as '*.png' or 'train/*' (all images)")
+    group.add_argument("--column", metavar="NAME", help="table: column of paths, or of encoded images (image_path)")
     group.add_argument(
-        "--key", help="array of an .npz INPUT, column of a Parquet INPUT; not needed where one array can be images"
+        "--root", metavar="DIR", help="table: folder that the paths are relative to and inside of (that of INPUT)"
     )
+    group.add_argument("--key", help="array: which one of an .npz file, which column of a .parquet file")
+    group.add_argument("--start", type=index, metavar="N", help="the first image, from 0")
+    group.add_argument("--stop", type=index, metavar="N", help="the image before which to stop")
+    group.add_argument("--limit", type=positive_integer, metavar="N", help="no more than so many images")
     group.add_argument("--labels", metavar="FILE", help="carry these labels into OUTPUT; FILE may be INPUT itself")
     group.add_argument(
         "--labels-key", metavar="KEY", help="array or column of the labels; without --labels, one of INPUT"
+    )
+
+
+def _add_image_options(group):
+    group.add_argument("--mode", choices=["rgb", "gray"], help="files: what every image becomes (rgb)")
+    group.add_argument(
+        "--draft", type=sides, metavar="RxC", help="files: decode JPEG quicker, not below twice this size"
     )
     group.add_argument(
         "--image-shape",
         type=image_sides,
         metavar="RxC[xCHANNELS]",
-        help="how rows are laid out as images, where INPUT holds rows",
+        help="array: how rows are laid out as images, where INPUT holds rows",
     )
-    group.add_argument("--resize", type=sides, metavar="RxC", help="bring the images to this size first")
+    group.add_argument("--size", type=sides, metavar="RxC", help="bring the images to this size first")
 
 
-def _add_feature_options(group):
-    """Add the parameters of the estimators, under their names; None leaves an estimator's default."""
-    group.add_argument("--orientations", type=positive_integer, metavar="N", help="HOG: number of bins (9)")
+def _add_job_options(group):
+    group.add_argument("--chunk-size", type=positive_integer, metavar="N", help="images of a chunk (8 to 1024)")
     group.add_argument(
-        "--pixels-per-cell", type=sides, metavar="RxC", help="HOG: size of a cell (hog: 8x8, handcrafted: 4x4)"
+        "--on-error",
+        choices=["record", "raise", "skip"],
+        help="an image that fails: a row of NaN and the reason, the end of the run, or no row (record)",
     )
     group.add_argument(
-        "--cells-per-block", type=sides, metavar="RxC", help="HOG: size of a block (hog: 3x3, handcrafted: 2x2)"
+        "--max-error-rate", type=share, metavar="SHARE", help="end the run when more than this share of images failed"
     )
     group.add_argument(
-        "--block-norm", choices=["L1", "L1-sqrt", "L2", "L2-Hys"], help="HOG: how a block is normalized (L2-Hys)"
+        "--item-timeout", type=seconds, metavar="SECONDS", help="what an image may take before it counts as failed (60)"
     )
     group.add_argument(
-        "--transform-sqrt",
-        action=BooleanOptionalAction,
-        help="HOG: take the square root of the pixels first (hog: no, handcrafted: yes)",
-    )
-    group.add_argument("--signed", action="store_true", default=None, help="hog only: bins over 360 degrees, not 180")
-    group.add_argument(
-        "--interpolate", action="store_true", default=None, help="hog only: share votes between bins and cells"
+        "--no-resume", action="store_true", help="do not go on with a job that stands in OUTPUT: it is an error"
     )
     group.add_argument(
-        "--families",
-        type=lambda text: text if text == "all" else [name.strip() for name in text.split(",")],
-        metavar="NAME,NAME",
-        help="handcrafted only: the families to compute, such as zoning,hog,lbp (all)",
+        "--layout", choices=["list", "wide"], help="features in one column of lists, or in a column each (list)"
     )
     group.add_argument(
-        "--threshold",
-        type=_threshold,
-        metavar="T",
-        help="handcrafted only: foreground is above T, in [0, 1] for integer images, or otsu (0)",
+        "--prefix", metavar="TEXT", help="--layout wide: call the columns this and a number, such as img_feature_"
     )
-    group.add_argument(
-        "--polarity", choices=["bright", "dark"], help="handcrafted only: which side of T is the foreground (bright)"
-    )
+    group.add_argument("--csv", action="store_true", help="write OUTPUT/features.csv, too")
+
+
+def _add_file_options(group):
+    group.add_argument("--batch-size", type=positive_integer, metavar="N", help="images at a time (as many as 32 MB)")
+    group.add_argument("--overwrite", action="store_true", help="replace OUTPUT where it exists")
 
 
 def _add_run_options(group):
-    group.add_argument("--jobs", type=jobs, default=-1, metavar="N", help="number of threads, -1 for all (-1)")
-    group.add_argument("--batch-size", type=positive_integer, metavar="N", help="images at a time (as many as 32 MB)")
-    group.add_argument("--overwrite", action="store_true", help="replace OUTPUT where it exists")
-    group.add_argument("--quiet", action="store_true", help="no progress and no summary")
-
-
-def _threshold(text):
-    return text if text == "otsu" else float(text)
+    group.add_argument(
+        "--jobs", type=jobs, default=-1, metavar="N", help="number of processes, or of threads for a file; -1: all (-1)"
+    )
+    group.add_argument("--quiet", action="store_true", help="no progress and no account")
+    group.add_argument("--json", action="store_true", help="print the account as one JSON object, and nothing else")
 
 
 def run(args):
     """Read, extract and write; everything that can be checked beforehand is."""
-    _check_files(args)
-    pipeline = _make_pipeline(args)
+    output = _output_kind(args)
+    kind = input_kind(args)
+    _check_sources(args, kind, output)
+    steps = read_features(args.features, trust_pickle=args.trust_pickle)
 
-    from skimgfeat.io import write_features
+    from skimgfeat import ImageReader
 
-    images, y = _read(args)
-    bytes_per_image = _fit(pipeline, images)
-    batch_size = args.batch_size or max(1, _BATCH_BYTES // bytes_per_image)
-    names = pipeline[-1].get_feature_names_out()
-    start = time.perf_counter()
-    with _progress_bar(len(images), args.quiet) as bar:
-        rows = _iter_rows(pipeline, images, batch_size, bar)
-        write_features(args.output, rows, feature_names=names, n_samples=len(images), y=y)
-    seconds = time.perf_counter() - start
-    if not args.quiet:
-        rate = len(images) / seconds
-        print(f"{len(images):,} images, {len(names):,} columns, {seconds:.2f} s, {rate:,.0f} images/s: {args.output}")
-    return 0
+    reader = steps.pop(0) if isinstance(steps[0], ImageReader) else None
+    pipeline = _make_pipeline(args, steps)
+    X, y = read_inputs(args, kind, reader)
+    if kind == ARRAY and X.ndim == 2 and pipeline[0].get_params().get("image_shape", ()) is None:
+        raise UsageError(f"{args.input!r} holds rows of {X.shape[1]} values: lay them out as images with --image-shape")
+    extract = extract_to_file if output == _FILE else extract_to_folder
+    return extract(args, pipeline, X, y)
 
 
-def _check_files(args):
-    """Raise UsageError for an output that cannot or must not be written, OSError for inputs that are not there."""
+def _output_kind(args):
+    """Return which of the two OUTPUT is, by its name; raise UsageError where it cannot or must not be written."""
     output = Path(args.output)
     suffix = output.suffix.lower()
+    if suffix == ".csv":
+        raise UsageError(f"OUTPUT is a folder, or a file that ends in {', '.join(_SUFFIXES)}, got {args.output!r}")
     if suffix not in _SUFFIXES:
-        raise UsageError(f"OUTPUT must end in {', '.join(_SUFFIXES)}, got {args.output!r}")
+        if output.exists() and not output.is_dir():
+            raise UsageError(f"{args.output!r} is a file: give a folder, or a name that ends in {', '.join(_SUFFIXES)}")
+        if args.prefix is not None and args.layout != "wide":
+            raise UsageError("--prefix names the columns of --layout wide")
+        return _JOB
     if suffix == ".npy" and (args.labels or args.labels_key):
         raise UsageError("an .npy file has no place for labels: write .npz or .parquet, or leave the labels out")
     if output.is_dir():
@@ -143,88 +190,43 @@ def _check_files(args):
         raise UsageError(f"the folder of {args.output!r} does not exist: create it first")
     if output.exists() and not args.overwrite:
         raise UsageError(f"{args.output!r} exists: choose another OUTPUT, or replace it with --overwrite")
-    for source in filter(None, (args.input, args.labels)):
-        # A missing file is an OSError here, rather than after the imports of the reader, which take seconds.
-        status = os.stat(source)
-        if output.exists() and os.path.samestat(output.stat(), status):
-            raise UsageError(f"{args.output!r} is read from: choose another OUTPUT")
+    return _FILE
 
 
-def _make_pipeline(args):
+def _check_sources(args, kind, output):
+    """Raise UsageError for options that do not suit this INPUT or OUTPUT, OSError for labels that are not there."""
+    if kind == FOLDER and args.labels_key and not args.labels:
+        raise UsageError(f"--labels-key names a part of a file, and INPUT is {FOLDER}: give the file with --labels")
+    if output == _FILE and kind != ARRAY:
+        raise UsageError(f"OUTPUT must be a folder where INPUT is {kind}: {args.output!r} is the name of a file")
+    for options, what, chosen in ((_OF_INPUT, "INPUT", kind), (_OF_OUTPUT, "OUTPUT", output)):
+        for name in {name for names in options.values() for name in names} - set(options[chosen]):
+            if getattr(args, name) not in (None, False):
+                raise UsageError(f"--{name.replace('_', '-')} does not apply where {what} is {chosen}")
+    if args.labels:
+        # Asked now, rather than after everything is read.
+        os.stat(args.labels)
+    if output == _FILE and os.path.exists(args.output):
+        for source in filter(None, (args.input, args.labels)):
+            if os.path.samefile(args.output, source):
+                raise UsageError(f"{args.output!r} is read from: choose another OUTPUT")
+
+
+def _make_pipeline(args, steps):
+    """Return the steps as a pipeline, with what --size and --image-shape add."""
     from sklearn.pipeline import make_pipeline
 
-    from skimgfeat import HOG, HandcraftedFeatures, Resize
+    from skimgfeat import ImageReader, Resize
 
-    extractor = HOG(n_jobs=args.jobs) if args.features == "hog" else HandcraftedFeatures(n_jobs=args.jobs)
-    known = extractor.get_params()
-    every = {**HOG().get_params(), **HandcraftedFeatures().get_params()}.keys() - {"image_shape", "n_jobs"}
-    for name in sorted(every):
-        value = getattr(args, name)
-        if value is None:
-            continue
-        if name not in known:
-            raise UsageError(f"--{name.replace('_', '-')} does not apply to --features {args.features}")
-        extractor.set_params(**{name: value})
-    steps = [extractor] if args.resize is None else [Resize(args.resize, n_jobs=args.jobs), extractor]
-    steps[0].set_params(image_shape=args.image_shape)
-    return make_pipeline(*steps)
-
-
-def _read(args):
-    """Return the images, and the labels or None."""
-    from skimgfeat.io import read_images, read_labels
-
-    images = read_images(args.input, key=args.key)
-    if len(images) == 0:
-        raise ValueError(f"{args.input!r} holds no images: its array has shape {images.shape}")
-    if images.ndim == 2 and args.image_shape is None:
-        raise UsageError(
-            f"{args.input!r} holds rows of {images.shape[1]} values: lay them out as images with --image-shape"
-        )
-    if not (args.labels or args.labels_key):
-        return images, None
-    source = args.labels or args.input
-    y = read_labels(source, key=args.labels_key)
-    if len(y) != len(images):
-        raise ValueError(f"{source!r} holds {len(y)} labels, but {args.input!r} holds {len(images)} images")
-    return images, y
-
-
-def _fit(pipeline, images):
-    """Fit the steps, which learn the shape of an image only; return the bytes that an image takes on its way.
-
-    Fitted on zeros: what goes wrong here is the options' fault, not that of a pixel.
-    """
-    import numpy as np
-
-    batch = np.zeros((1, *images.shape[1:]), images.dtype)
-    n_bytes = batch.nbytes
-    try:
-        for step in pipeline:
-            batch = step.fit(batch).transform(batch)
-            n_bytes += batch.nbytes
-    except (TypeError, ValueError) as error:
-        raise UsageError(first_line(error)) from error
-    return n_bytes
-
-
-def _progress_bar(total, quiet):
-    """Return tqdm's bar, or a context of None without tqdm, where quiet, or where nobody looks at a terminal."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return nullcontext()
-    return tqdm(total=total, unit=" images", unit_scale=True, leave=False, disable=True if quiet else None)
-
-
-def _iter_rows(pipeline, images, batch_size, bar):
-    """Yield the features batch by batch; an error names the images it comes from."""
-    for start in range(0, len(images), batch_size):
-        batch = images[start : start + batch_size]
+    if not steps:
+        raise UsageError("--features reads images and computes nothing: add a step such as hog")
+    if any(isinstance(step, ImageReader) for step in steps):
+        raise UsageError("--features: imagereader reads the files, so it comes first, once")
+    if args.size is not None:
+        steps = [Resize(args.size), *steps]
+    if args.image_shape is not None:
         try:
-            rows = pipeline.transform(batch)
+            steps[0].set_params(image_shape=args.image_shape)
         except ValueError as error:
-            raise ValueError(f"images {start} to {start + len(batch) - 1}: {first_line(error)}") from error
-        yield rows
-        if bar is not None:
-            bar.update(len(batch))
+            raise UsageError(f"--image-shape: {first_line(error)}") from error
+    return make_pipeline(*steps)

@@ -1,5 +1,6 @@
 import gzip
 import io
+import json
 import os
 import signal
 import struct
@@ -7,13 +8,16 @@ import subprocess
 import sys
 import time
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
+from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
 
-from skimgfeat import HOG, HandcraftedFeatures, Resize
+from skimgfeat import HOG, LBP, HandcraftedFeatures, Resize
 from skimgfeat.cli import main
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (25, 28, 30), dtype=np.uint8)
@@ -110,47 +114,86 @@ def test_labels_of_the_same_file(folder, options):
 
 
 @pytest.mark.parametrize(
-    ("features", "options", "extractor"),
+    ("features", "extractor"),
     [
-        (
-            "hog",
-            "--orientations 6 --pixels-per-cell 4x5 --cells-per-block 2x1 --block-norm L1 --transform-sqrt",
-            HOG(6, (4, 5), (2, 1), "L1", True),
-        ),
-        ("hog", "--signed", HOG(signed=True)),
-        ("hog", "--interpolate", HOG(interpolate=True)),
-        ("handcrafted", "--families hu,zoning --jobs 1", HandcraftedFeatures(["zoning", "hu"])),
-        ("handcrafted", "--families all --threshold otsu", HandcraftedFeatures(threshold="otsu")),
-        ("handcrafted", "--threshold 0.4 --polarity dark", HandcraftedFeatures(threshold=0.4, polarity="dark")),
-        (
-            "handcrafted",
-            "--no-transform-sqrt --pixels-per-cell 7x7 --jobs 2",
-            HandcraftedFeatures(transform_sqrt=False, pixels_per_cell=(7, 7)),
-        ),
+        ("hog(6, (4, 5), cells_per_block=(2, 1), block_norm='L1')", HOG(6, (4, 5), (2, 1), "L1")),
+        ("HandcraftedFeatures(['hu', 'zoning'], threshold='otsu')", HandcraftedFeatures(["zoning", "hu"], "otsu")),
+        ("lbp", LBP()),
+        ("resize((32, 24)) | hog", make_pipeline(Resize((32, 24)), HOG())),
+        ("hog | sklearn.preprocessing.Normalizer('l1')", make_pipeline(HOG(), Normalizer("l1"))),
     ],
 )
-def test_options_are_the_parameters(folder, features, options, extractor):
-    assert extract("images.npy", "out.npy", *options.split(), features=features) == 0
-    assert_array_equal(np.load("out.npy"), extractor.fit_transform(IMAGES))
+def test_features_are_those_of_the_estimators(folder, features, extractor):
+    assert extract("images.npy", "out.npz", "--jobs", "2", features=features) == 0
+    with np.load("out.npz") as stored:
+        assert_array_equal(stored["X"], extractor.fit_transform(IMAGES))
+
+
+def test_names_of_columns_go_through_the_steps(folder):
+    assert extract("images.npy", "out.npz", features="resize((32, 32)) | hog | sklearn.preprocessing.Normalizer") == 0
+    with np.load("out.npz") as stored:
+        assert_array_equal(stored["feature_names"], HOG().fit(np.zeros((1, 32, 32))).get_feature_names_out())
+
+
+def test_saved_pipeline_is_not_fitted_again(folder):
+    X = HOG().fit_transform(IMAGES)
+    pipeline = make_pipeline(HOG(), StandardScaler(), PCA(3, random_state=0)).fit(IMAGES[:20] // 2)
+    joblib.dump(pipeline, "pipeline.joblib")
+    assert extract("images.npy", "out.npz", "--trust-pickle", features="pipeline.joblib") == 0
+    with np.load("out.npz") as stored:
+        assert_array_equal(stored["X"], pipeline.transform(IMAGES))
+        assert_array_equal(stored["feature_names"], ["pca0", "pca1", "pca2"])
+        assert stored["X"].shape != X.shape
+
+
+def test_json_is_all_that_is_printed(folder, capsys):
+    assert extract("images.npy", "out.npy", "--json") == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    account = json.loads(captured.out)
+    assert {name: account[name] for name in ("output", "listed", "ok", "error", "complete")} == {
+        "output": "out.npy",
+        "listed": 25,
+        "ok": 25,
+        "error": 0,
+        "complete": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ("--start 3", slice(3, None)),
+        ("--stop 7", slice(7)),
+        ("--limit 4", slice(4)),
+        ("--start 20 --limit 99", slice(20, None)),
+        ("--start 2 --stop 9 --limit 5", slice(2, 7)),
+    ],
+)
+def test_part_of_the_images(folder, options, part):
+    assert extract("images.npy", "out.npz", "--labels", "labels.npy", *options.split(), features="lbp") == 0
+    with np.load("out.npz") as stored:
+        assert_array_equal(stored["X"], LBP().fit_transform(IMAGES[part]))
+        assert_array_equal(stored["y"], LABELS[part])
 
 
 def test_rows_are_laid_out_and_resized(folder):
     np.save("rows.npy", IMAGES.reshape(25, -1))
     assert extract("rows.npy", "a.npy", "--image-shape", "28x30") == 0
     assert_array_equal(np.load("a.npy"), HOG().fit_transform(IMAGES))
-    assert extract("rows.npy", "b.npy", "--image-shape", "28x30", "--resize", "40x24", features="handcrafted") == 0
+    assert extract("rows.npy", "b.npy", "--image-shape", "28x30", "--size", "40x24", features="handcrafted") == 0
     expected = make_pipeline(Resize((40, 24)), HandcraftedFeatures()).fit_transform(IMAGES)
     assert_array_equal(np.load("b.npy"), expected)
 
 
 @pytest.fixture
 def batch_sizes(monkeypatch):
-    """The number of images of each call of HOG.transform for more than the probe of one image."""
+    """The number of images of each call of HOG.transform; what is tried on zeros does not count."""
     sizes = []
     transform = HOG.transform
 
     def record(self, X):
-        sizes.append(len(X))
+        sizes.extend([len(X)] if np.any(X) else [])
         return transform(self, X)
 
     monkeypatch.setattr(HOG, "transform", record)
@@ -159,13 +202,13 @@ def batch_sizes(monkeypatch):
 
 def test_batches_of_the_given_size(folder, batch_sizes):
     assert extract("images.npy", "out.npy", "--batch-size", "10") == 0
-    assert batch_sizes[1:] == [10, 10, 5]
+    assert batch_sizes == [10, 10, 5]
 
 
 def test_batches_are_bounded_by_memory(folder, batch_sizes):
-    np.save("large.npy", np.zeros((9, 1000, 1000), dtype=np.float64))  # 8 MB an image
-    assert extract("large.npy", "out.npy", "--pixels-per-cell", "250x250") == 0
-    assert sum(batch_sizes[1:]) == 9
+    np.save("large.npy", np.ones((9, 1000, 1000)))  # 8 MB an image
+    assert extract("large.npy", "out.npy", features="hog(pixels_per_cell=(250, 250))") == 0
+    assert sum(batch_sizes) == 9
     assert max(batch_sizes) <= 4
 
 
@@ -173,8 +216,7 @@ def test_summary_and_quiet(folder, capsys):
     assert extract("images.npy", "out.npy") == 0
     captured = capsys.readouterr()
     assert captured.err == ""
-    n_columns = HOG().fit_transform(IMAGES).shape[1]
-    assert captured.out.startswith(f"25 images, {n_columns} columns, ")
+    assert captured.out.startswith("25 listed = 25 ok + 0 partial + 0 error + 0 skipped\n")
     assert captured.out.endswith(" images/s: out.npy\n")
     assert extract("images.npy", "out.npy", "--overwrite", "--quiet") == 0
     assert capsys.readouterr() == ("", "")
@@ -184,22 +226,35 @@ def test_summary_and_quiet(folder, capsys):
     ("arguments", "words"),
     [
         ("images.npy out.csv", ["'out.csv'", ".npz", ".parquet"]),
-        ("images.npy out", ["'out'", ".npy"]),
         ("images.npy out.npy --labels labels.npy", [".npy", "labels"]),
         ("images.npy missing/out.npy", ["'missing/out.npy'", "create"]),
         ("images.npy folder.npy", ["'folder.npy'", "folder"]),
-        ("images.npy out.npy --families hu", ["--families", "--features hog"]),
-        ("images.npy out.npy --polarity dark", ["--polarity"]),
-        ("images.npy out.npy --orientations 0", ["--orientations", "at least 1"]),
-        ("images.npy out.npy --orientations many", ["--orientations", "'many'"]),
-        ("images.npy out.npy --pixels-per-cell 4", ["--pixels-per-cell", "'4'"]),
-        ("images.npy out.npy --pixels-per-cell 4x4x4", ["--pixels-per-cell", "4x4x4"]),
-        ("images.npy out.npy --pixels-per-cell 4x0", ["--pixels-per-cell", "4x0"]),
-        ("images.npy out.npy --resize -4x4", ["--resize"]),
+        ("images.npy out.npy --size 4", ["--size", "'4'"]),
+        ("images.npy out.npy --size 4x4x4", ["--size", "4x4x4"]),
+        ("images.npy out.npy --size 4x0", ["--size", "4x0"]),
+        ("images.npy out.npy --size -4x4", ["--size"]),
+        ("images.npy out.npy --start -1", ["--start", "at least 0"]),
+        ("images.npy out.npy --limit 0", ["--limit", "at least 1"]),
+        ("images.npy out.npy --start 25", ["--start", "none of the 25 images"]),
+        ("images.npy out.npy --pattern *.png", ["--pattern", "INPUT is a file of arrays"]),
+        ("images.npy out.npy --mode gray", ["--mode"]),
+        ("images.npy out.npy --column path", ["--column"]),
+        ("images.npy out.npy --chunk-size 5", ["--chunk-size", "OUTPUT is a file"]),
+        ("images.npy out.npy --no-resume", ["--no-resume"]),
+        ("images.npy out.npy --csv", ["--csv"]),
+        ("images.npy out --overwrite", ["--overwrite", "OUTPUT is a job folder"]),
+        ("images.npy out --batch-size 5", ["--batch-size"]),
+        ("images.npy out --prefix x", ["--prefix", "--layout wide"]),
+        ("images.npy out --max-error-rate 2", ["--max-error-rate", "from 0 to 1"]),
+        ("images.npy out --item-timeout 0", ["--item-timeout", "above 0"]),
+        ("images.npy images.idx", ["'images.idx'", "is a file"]),
+        (". out.npz", ["'out.npz'", "must be a folder"]),
+        (". out --labels-key y", ["--labels-key", "--labels"]),
+        (". out --key y", ["--key", "INPUT is a folder"]),
+        (". out --image-shape 8x8", ["--image-shape"]),
+        (". out --root .", ["--root"]),
         ("images.npy out.npy --jobs 0", ["--jobs", "must not be 0"]),
         ("images.npy out.npy --batch-size 0", ["--batch-size"]),
-        ("images.npy out.npy --block-norm L3", ["--block-norm", "L3"]),
-        ("images.npy out.npy --pixels-per-cell 20x20", ["smaller than one block", "Resize"]),
         ("images.npy out.npy --image-shape 30x28", ["(28, 30)", "(30, 28)"]),
         ("rows.npy out.npy", ["rows of 840 values", "--image-shape"]),
         ("rows.npy out.npy --image-shape 28x28", ["840", "(28, 28)"]),
@@ -213,16 +268,23 @@ def test_usage_errors(folder, capsys, batch_sizes, arguments, words):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("features", "words"),
     [
-        ("--signed", ["--signed", "--features handcrafted"]),
-        ("--families hug", ["'hug'", "zoning"]),
-        ("--threshold high", ["--threshold", "'high'"]),
-        ("--threshold nan", ["threshold", "finite"]),
+        ("hog(orientations=0)", ["orientations", "at least 1"]),
+        ("hog(block_norm='L3')", ["block_norm", "'L3'"]),
+        ("hog(pixels_per_cell=(20, 20))", ["smaller than one block", "Resize"]),
+        ("handcrafted(families=['hug'])", ["'hug'", "zoning"]),
+        ("handcrafted(threshold='high')", ["threshold", "'high'"]),
+        ("hog(orient=3)", ["'orient'", "orientations"]),
+        ("hog | sklearn.preprocessing.StandardScaler", ["StandardScaler", "not fitted"]),
+        ("resize((8, 8))", ["Resize", "images, not rows"]),
+        ("imagereader | resize((8, 8)) | hog", ["imagereader", "array"]),
+        ("resize((8, 8)) | imagereader | hog", ["imagereader", "first"]),
+        ("pipeline.joblib", ["'pipeline.joblib'", "code", "--trust-pickle"]),
     ],
 )
-def test_usage_errors_of_handcrafted(folder, capsys, options, words):
-    check_failure(capsys, extract("images.npy", "out.npy", *options.split(), features="handcrafted"), 2, *words)
+def test_usage_errors_of_features(folder, capsys, features, words):
+    check_failure(capsys, extract("images.npy", "out.npy", features=features), 2, *words)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +302,6 @@ def test_usage_errors_of_handcrafted(folder, capsys, options, words):
         ("empty.npy out.npz", ["empty.npy", "no images"]),
         ("damaged.npz out.npz", ["damaged.npz"]),
         ("text.npy out.npz", ["text.npy"]),
-        (". out.npz", ["'.'"]),
     ],
 )
 def test_files_that_cannot_be_used(folder, capsys, batch_sizes, arguments, words):
@@ -288,7 +349,7 @@ def test_negative_pixels_under_a_square_root(folder, capsys):
 
 
 def test_without_pyarrow(folder, capsys, batch_sizes, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     check_failure(capsys, extract("images.npy", "out.parquet"), 1, "skimgfeat[parquet]")
     assert len(batch_sizes) <= 1
 
