@@ -28,6 +28,11 @@ def fill_rows(owner, collection, image_shape, extract, out, *, n_jobs):
                     f"{owner}: image {index} of X, {collection.names[index]!r}, has shape {image.shape}, but {owner} "
                     f"was fitted on images of shape {image_shape}; bring them to one size first, with Resize."
                 )
+            if image.dtype != images.dtype:
+                raise ValueError(
+                    f"{owner}: image {index} of X, {collection.names[index]!r}, has dtype {image.dtype}, but the "
+                    f"collection has {images.dtype}; a mapped function must keep the type."
+                )
             images[place] = image
             good.append(place)
         if len(good) == len(images):

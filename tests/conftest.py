@@ -4,6 +4,7 @@ import os
 os.environ["SCIPY_ARRAY_API"] = "1"
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,21 @@ def data_dir():
     return Path(folder)
 
 
+def load_helper(*parts):
+    path = Path(__file__).parent.joinpath(*parts)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
 def scikit_image_loop():
     """The module features/scikit_image_loop.py, which the benchmarks run too."""
-    path = Path(__file__).parent / "features" / "scikit_image_loop.py"
-    spec = importlib.util.spec_from_file_location("scikit_image_loop", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_helper("features", "scikit_image_loop.py")
+
+
+@pytest.fixture(scope="session")
+def odd_files():
+    """The module io/odd_files.py, which writes a folder of files that readers stumble over."""
+    return load_helper("io", "odd_files.py")

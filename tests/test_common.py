@@ -37,6 +37,7 @@ from skimgfeat import (
     GeometryFeatures,
     HandcraftedFeatures,
     HuMoments,
+    ImageReader,
     ProjectionHistograms,
     QuadrantDensity,
     Resize,
@@ -74,6 +75,9 @@ SMALL = [
     SkeletonFeatures(**ROWS),
     Zoning(**ROWS),
 ]
+
+# Those that take no numbers; see EXPECTED_FAILED_CHECKS.
+OF_FILES = [ImageReader()]
 
 # Default settings, and the image shape to check them with where 16 x 20 does not fit; then variants. Rounding a color
 # to gray, and Otsu's threshold, which is found among the levels of a type, depend on the type.
@@ -122,11 +126,12 @@ def call(check, *arguments):
 
 
 def test_the_lists_are_complete():
-    assert len(public_estimators()) == 14
-    assert {type(estimator) for estimator in SMALL} == public_estimators()
-    assert [type(estimator) for estimator, _ in DEFAULT] == sorted(
-        public_estimators(), key=lambda e: e.__name__.lower()
-    )
+    of_files = {type(estimator) for estimator in OF_FILES}
+    of_images = {type(estimator) for estimator in SMALL}
+    assert len(public_estimators()) == 15
+    assert of_images | of_files == public_estimators()
+    assert of_images.isdisjoint(of_files)
+    assert [type(estimator) for estimator, _ in DEFAULT] == sorted(of_images, key=lambda e: e.__name__.lower())
     for estimator, _ in DEFAULT:
         required = {"size": (8, 9)} if isinstance(estimator, Resize) else {}
         assert estimator.get_params() == type(estimator)(**required).get_params()
@@ -159,6 +164,74 @@ def test_scikit_learn_leaves_no_check_out(estimator):
     if not tags.transformer_tags.preserves_dtype:
         del expected["check_transformer_preserve_dtypes"]
     assert names_of_checks(estimator) == expected
+
+
+# What an estimator that takes no rows of numbers cannot pass, and why. Each check is run all the same: a test fails
+# where one passes. tests/preprocessing/test_image_reader.py asks the same of paths.
+_SHOWS_NUMBERS = "gives numbers for paths, which are refused with TypeError"
+_INDEXES_OUTPUT = "takes the output for an array of two dimensions; it is a collection of images"
+_EXPECTS_MESSAGE = "expects the error that refuses other numbers; every number is refused, with TypeError"
+EXPECTED_FAILED_CHECKS = {
+    ImageReader: {
+        "check_array_api_input": _SHOWS_NUMBERS,
+        "check_complex_data": _EXPECTS_MESSAGE,
+        "check_dict_unchanged": _INDEXES_OUTPUT,
+        "check_dont_overwrite_parameters": _INDEXES_OUTPUT,
+        "check_dtype_object": _SHOWS_NUMBERS,
+        "check_estimator_sparse_array": _EXPECTS_MESSAGE,
+        "check_estimator_sparse_matrix": _EXPECTS_MESSAGE,
+        "check_estimator_sparse_tag": _EXPECTS_MESSAGE,
+        "check_estimators_dtypes": _SHOWS_NUMBERS,
+        "check_estimators_empty_data_messages": _EXPECTS_MESSAGE,
+        "check_estimators_fit_returns_self": _SHOWS_NUMBERS,
+        "check_estimators_nan_inf": _EXPECTS_MESSAGE,
+        "check_estimators_overwrite_params": _SHOWS_NUMBERS,
+        "check_estimators_pickle": _SHOWS_NUMBERS,
+        "check_f_contiguous_array_estimator": _INDEXES_OUTPUT,
+        "check_fit1d": _EXPECTS_MESSAGE,
+        "check_fit2d_1feature": _INDEXES_OUTPUT,
+        "check_fit2d_1sample": _INDEXES_OUTPUT,
+        "check_fit2d_predict1d": _INDEXES_OUTPUT,
+        "check_fit_check_is_fitted": _SHOWS_NUMBERS,
+        "check_fit_idempotent": _SHOWS_NUMBERS,
+        "check_fit_score_takes_y": _SHOWS_NUMBERS,
+        "check_methods_sample_order_invariance": _INDEXES_OUTPUT,
+        "check_methods_subset_invariance": _INDEXES_OUTPUT,
+        "check_n_features_in": _SHOWS_NUMBERS,
+        "check_pipeline_consistency": _SHOWS_NUMBERS,
+        "check_positive_only_tag_during_fit": _SHOWS_NUMBERS,
+        "check_readonly_memmap_input": _SHOWS_NUMBERS,
+        "check_transformer_data_not_an_array": _SHOWS_NUMBERS,
+        "check_transformer_general": _SHOWS_NUMBERS,
+        "check_transformer_preserve_dtypes": _SHOWS_NUMBERS,
+    }
+}
+
+
+def checks_of_images():
+    """Every check that scikit-learn has for a step from images to images."""
+    return [check for _, check in estimator_checks_generator(Resize((1, 2), **ROWS))]
+
+
+@pytest.mark.filterwarnings("default")  # a warning made an error must not pass for the failure that is expected
+@pytest.mark.parametrize("check", checks_of_images(), ids=estimator_checks._check_name)
+@pytest.mark.parametrize("estimator", OF_FILES, ids=str)
+def test_scikit_learn_on_what_takes_files(estimator, check):
+    reasons = EXPECTED_FAILED_CHECKS[type(estimator)]
+    arguments = (type(estimator).__name__, clone(estimator))
+    if estimator_checks._check_name(check) not in reasons:
+        check.func(*arguments, **check.keywords)
+        return
+    with pytest.raises((TypeError, ValueError, IndexError, AssertionError)):
+        check.func(*arguments, **check.keywords)
+
+
+def test_expected_failures_are_of_checks_that_are_there():
+    names = {estimator_checks._check_name(check) for check in checks_of_images()}
+    assert set(EXPECTED_FAILED_CHECKS) == {type(estimator) for estimator in OF_FILES}
+    for reasons in EXPECTED_FAILED_CHECKS.values():
+        assert set(reasons) <= names
+        assert len(names - set(reasons)) >= 14
 
 
 # scikit-learn's own tests run these, its common checks do not.
@@ -330,7 +403,7 @@ def test_html_repr(estimator):
             assert "sk-container-id" in html
 
 
-@pytest.mark.parametrize("estimator", [each for each, _ in DEFAULT + VARIANTS] + SMALL, ids=str)
+@pytest.mark.parametrize("estimator", [each for each, _ in DEFAULT + VARIANTS] + SMALL + OF_FILES, ids=str)
 def test_repr_makes_the_estimator(estimator):
     classes = {each.__name__: each for each in public_estimators()}
     twin = eval(repr(estimator), classes)

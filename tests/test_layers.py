@@ -53,6 +53,12 @@ HEAVY = {
 # What np.load and torch.load must be told.
 SAFE = {"allow_pickle": "False", "weights_only": "True"}
 
+# Names whose import from any module is the means to read a pickle.
+LOADERS = {"load", "loads", "Unpickler"}
+
+# The one function that may, with --trust-pickle.
+UNPICKLES = ("cli/_features.py", "_load_pickle")
+
 # The functions that may catch whatever is raised.
 CATCH_ALL = {("io/_decode.py", "decode_image"), ("io/_decode.py", "_orientation"), ("jobs/_chunk.py", "_transform")}
 
@@ -128,16 +134,18 @@ def catch_alls(tree, function=""):
         yield from catch_alls(node, getattr(node, "name", None) or function)
 
 
-def unpickling(tree):
-    """Yield the lines that read pickles, or could."""
-    for node in ast.walk(tree):
+def unpickling(tree, function=""):
+    """Yield (function, line) of what reads pickles, or could."""
+    for node in ast.iter_child_nodes(tree):
         unpickles = (
             (isinstance(node, ast.Import) and {alias.name for alias in node.names} & {"pickle", "shelve"})
+            or (isinstance(node, ast.ImportFrom) and {alias.name for alias in node.names} & LOADERS)
             or (isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("joblib.load", ".read_pickle")))
             or (isinstance(node, ast.keyword) and node.arg in SAFE and ast.unparse(node.value) != SAFE[node.arg])
         )
         if unpickles:
-            yield node.value.lineno if isinstance(node, ast.keyword) else node.lineno
+            yield function, node.lineno
+        yield from unpickling(node, getattr(node, "name", None) or function)
 
 
 @pytest.fixture(params=MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
@@ -209,7 +217,13 @@ def test_the_places_that_catch_whatever_is_raised_are_there():
 def test_nothing_is_read_with_pickle(module):
     path, tree = module
     if place(path) != "testing":  # takes what it pickled itself out again
-        assert list(unpickling(tree)) == []
+        name = path.relative_to(PACKAGE).as_posix()
+        assert [(function, line) for function, line in unpickling(tree) if (name, function) != UNPICKLES] == []
+
+
+def test_the_place_that_unpickles_is_there():
+    tree = ast.parse((PACKAGE / UNPICKLES[0]).read_text(encoding="utf-8"))
+    assert [function for function, _ in unpickling(tree)] == [UNPICKLES[1]]
 
 
 # --- The rules themselves: each finds what it is for.
@@ -278,6 +292,9 @@ def test_catch_alls_are_found(handler, found):
     [
         ("import pickle", [1]),
         ("import joblib\njoblib.load(path)", [2]),
+        ("from joblib import load", [1]),
+        ("from pickle import loads as read", [1]),
+        ("from pickle import UnpicklingError", []),
         ("np.load(path, allow_pickle=True)", [1]),
         ("np.load(path, allow_pickle=flag)", [1]),
         ("torch.load(path, weights_only=False)", [1]),
@@ -286,4 +303,4 @@ def test_catch_alls_are_found(handler, found):
     ],
 )
 def test_unpickling_is_found(code, found):
-    assert list(unpickling(ast.parse(code))) == found
+    assert [line for _, line in unpickling(ast.parse(code))] == found

@@ -151,6 +151,9 @@ def test_docstrings(name):
     public = PUBLIC[name]
     documentation = docscrape.get_doc_object(public)
     assert documentation["Summary"][0].endswith(".")
+    if inspect.isclass(public) and issubclass(public, Warning):  # nobody makes one
+        assert documentation["Examples"]
+        return
     if dataclasses.is_dataclass(public):
         assert names_in(documentation["Attributes"]) == own_parameters(public)
         return
@@ -166,7 +169,7 @@ def test_docstrings_of_methods(name):
     documentation = docscrape.FunctionDoc(METHODS[name])
     assert names_in(documentation["Parameters"]) == own_parameters(METHODS[name])
     assert documentation["Summary"][0].endswith(".")
-    assert documentation["Returns"]
+    assert documentation["Returns"] or documentation["Yields"]
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLIC if not dataclasses.is_dataclass(PUBLIC[name])])

@@ -2,22 +2,31 @@
 
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
 from skimgfeat._validation import check_choice, check_integer
-from skimgfeat.io._decode import MAX_PIXELS, ImageError, check_decoding, decode_image
+from skimgfeat.io._decode import MAX_PIXELS, MODES, ImageError, check_decoding, decode_image
 from skimgfeat.io._folders import list_class_folders, list_images
-from skimgfeat.io._sources import join_inside, name_of, read_source
+from skimgfeat.io._sources import absolute_path, is_missing, join_inside, name_of, read_source
 from skimgfeat.io._tables import read_path_column
 
 _OWNER = "ImageCollection"
 ON_ERROR = ("raise", "nan")
+_SOURCES = (str, os.PathLike, bytes, bytearray, memoryview)
 
 
 class FailedImagesWarning(UserWarning):
-    """Some images could not be had; their rows are NaN, their lists of descriptors empty."""
+    """Some images could not be had; their rows are NaN, their lists of descriptors empty.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skimgfeat import FailedImagesWarning
+    >>> warnings.simplefilter("error", FailedImagesWarning)  # a run that must not go on without them
+    """
 
 
 class ImageCollection:
@@ -31,7 +40,7 @@ class ImageCollection:
     ----------
     sources : sequence of str, path-like, bytes or binary file objects
         The images, each a path, an address that fsspec opens (``s3://bucket/image.jpg``), or the encoded image itself.
-        bytes are always an encoded image, never a path.
+        bytes are always an encoded image, never a path. None and NaN are images that cannot be had.
     root : path-like or None, default=None
         A folder (or address) that all sources must be relative paths inside of; a path that leads out of it is an
         error of its image. Give it for paths that come from others.
@@ -44,8 +53,9 @@ class ImageCollection:
     draft : (rows, cols) or None, default=None
         Lets JPEGs be decoded at the smallest scale that is not below twice this size.
     on_error : {"raise", "nan"}, default="raise"
-        What happens to an image that cannot be had. "raise" is an error that names it. "nan" keeps its place: its row of
-        features is NaN, its list of descriptors empty, and one :class:`FailedImagesWarning` tells how many there are.
+        What happens to an image that cannot be had. "raise" is an error that names it. "nan" keeps its place: its row
+        of features is NaN, its list of descriptors empty, and one :class:`FailedImagesWarning` tells how many there
+        are.
     max_pixels, max_bytes : int or None, default=89478485 and 1073741824
         Larger images, larger files are errors; None for no limit.
 
@@ -98,14 +108,6 @@ class ImageCollection:
                 f"{_OWNER}: sources must be a sequence of paths, got {sources!r}; "
                 "for the images in a folder there is ImageCollection.from_folder."
             )
-        check_choice(_OWNER, "mode", mode, ("rgb", "gray"))
-        check_decoding(_OWNER, mode=mode, dtype=dtype, orientation=orientation, draft=draft, max_pixels=max_pixels)
-        check_choice(_OWNER, "on_error", on_error, ON_ERROR)
-        if max_bytes is not None:
-            check_integer(_OWNER, "max_bytes", max_bytes, minimum=1)
-        self._sources = _as_sources(sources)
-        self._root = None if root is None else os.fsdecode(root)
-        self._listed = False  # whether the paths come from listing the root, which cannot lead out of it
         self._decoding = {
             "mode": mode,
             "dtype": dtype,
@@ -113,9 +115,15 @@ class ImageCollection:
             "draft": draft,
             "max_pixels": max_pixels,
         }
+        check_reading(_OWNER, root=root, on_error=on_error, max_bytes=max_bytes, **self._decoding)
+        self._sources = _as_sources(sources)
+        # Processes that read may have other working directories.
+        self._root = None if root is None else absolute_path(root)
+        self._listed = False  # whether the paths come from listing the root, which cannot lead out of it
+        self._whole = False  # whether they are all that was listed
         self._max_bytes = max_bytes
         self._on_error = on_error
-        self._functions = ()
+        self._functions: tuple[Callable, ...] = ()
         self._image_shape = None
 
     @classmethod
@@ -209,7 +217,7 @@ class ImageCollection:
     @classmethod
     def _from_listing(cls, folder, names, options):
         collection = cls(names, root=folder, **options)
-        collection._listed = True
+        collection._listed = collection._whole = True
         return collection
 
     @property
@@ -242,8 +250,8 @@ class ImageCollection:
 
     @property
     def is_listing(self):
-        """Whether the paths are what a folder held, rather than what somebody gave."""
-        return self._listed
+        """Whether the paths are all that a folder held, rather than what somebody gave or chose of them."""
+        return self._listed and self._whole
 
     @property
     def decoding(self):
@@ -269,6 +277,8 @@ class ImageCollection:
     def __getitem__(self, key):
         if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
             key = key[0]  # how scikit-learn indexes what has a shape
+        if isinstance(key, np.ndarray) and key.ndim == 0:
+            key = key[()]
         if isinstance(key, (int, np.integer)):
             return self._read_or_raise(range(len(self))[key])
         return self.with_sources(self._sources[key])
@@ -322,7 +332,23 @@ class ImageCollection:
         return image
 
     def read_or_error(self, index):
-        """Decode one image, as ``on_error`` says: return the ImageError, or raise one that names the image."""
+        """Decode one image, as ``on_error`` says.
+
+        Parameters
+        ----------
+        index : int
+            Its place.
+
+        Returns
+        -------
+        image : ndarray or ImageError
+            The image; with ``on_error="nan"``, the error of one that cannot be had.
+
+        Raises
+        ------
+        ImageError
+            With ``on_error="raise"``, one that names the image.
+        """
         if self._on_error == "raise":
             return self._read_or_raise(index)
         try:
@@ -350,8 +376,11 @@ class ImageCollection:
         ImageError
             With ``on_error="raise"``, at the image that cannot be had.
         """
+        check_integer(_OWNER, "n_jobs", n_jobs, minimum=1)
+        if window is not None:
+            check_integer(_OWNER, "window", window, minimum=1)
         pool = ThreadPoolExecutor(n_jobs)
-        pending = deque()
+        pending: deque[Future] = deque()
         try:
             for index in range(len(self)):
                 pending.append(pool.submit(self.read_or_error, index))
@@ -377,6 +406,7 @@ class ImageCollection:
         """
         other = self._copy()
         other._sources = _as_sources(sources)
+        other._whole = False
         return other
 
     def map(self, function, *, image_shape=None):
@@ -385,7 +415,7 @@ class ImageCollection:
         Parameters
         ----------
         function : callable
-            Takes an image and returns one; picklable; may raise ImageError.
+            Takes an image and returns one of the same type; picklable; may raise ImageError.
         image_shape : tuple of int or None, default=None
             The shape that every image then has, where it is known.
 
@@ -438,11 +468,24 @@ class ImageCollection:
             raise ImageError(error.code, f"image {index}, {name!r}: {error.message}") from error
 
 
+def check_reading(owner, *, root, on_error, max_bytes, mode, **decoding):
+    """Raise TypeError or ValueError for a parameter of :class:`ImageCollection` that cannot be used."""
+    if not (root is None or isinstance(root, (str, bytes, os.PathLike))):
+        raise TypeError(f"{owner}: root must be None or the path of a folder, got {root!r}.")
+    if root is not None and not os.fspath(root):
+        raise ValueError(f"{owner}: root must be the path of a folder, got {root!r}; the working folder is '.'.")
+    check_choice(owner, "mode", mode, MODES)
+    check_decoding(owner, mode=mode, **decoding)
+    check_choice(owner, "on_error", on_error, ON_ERROR)
+    if max_bytes is not None:
+        check_integer(owner, "max_bytes", max_bytes, minimum=1)
+
+
 def _as_sources(sources):
     """Return the sources as a 1-D object array; NumPy's own conversion would look into bytes and lists."""
     if isinstance(sources, np.ndarray) and sources.ndim != 1:
         raise ValueError(f"{_OWNER}: sources must be of one dimension, got shape {sources.shape}.")
-    sources = list(sources)
+    sources = [None if is_missing(source) else source for source in sources]
     for index, source in enumerate(sources):
         if not (source is None or isinstance(source, _SOURCES) or hasattr(source, "read")):
             raise TypeError(
@@ -451,6 +494,3 @@ def _as_sources(sources):
     array = np.empty(len(sources), dtype=object)
     array[:] = sources
     return array
-
-
-_SOURCES = (str, os.PathLike, bytes, bytearray, memoryview)

@@ -10,15 +10,11 @@ from skimgfeat._validation import check_choice, check_integer, check_pair
 _OWNER = "decode_image"
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 _ORIENTATION_TAG = 0x0112
-_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_PHOTOMETRIC_TAG = 262
+# The steps that rows and columns are taken in, after the two are swapped where the number is 5 or more.
+_STEPS = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
+# The orientations that another one undoes.
+_BACK = {6: 8, 8: 6}
 # Modes of Pillow that hold no color.
 _GRAY_MODES = ("1", "L", "LA", "La", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -106,7 +102,8 @@ def decode_image(data, *, mode=None, dtype="uint8", orientation="exif", draft=No
     ------
     ImageError
         With the code ``empty``, ``unidentified``, ``truncated``, ``too_many_pixels``, ``non_finite`` (NaN or
-        infinities) or ``bad_range`` (floats outside [0, 1], and integers of 32 bits, which have no known full scale).
+        infinities) or ``bad_range`` (floats outside [0, 1], and integers of 32 bits or with a sign, which have no
+        known full scale).
     TypeError, ValueError
         For a parameter that cannot be used.
 
@@ -127,10 +124,8 @@ def decode_image(data, *, mode=None, dtype="uint8", orientation="exif", draft=No
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             _check_pixels(image, max_pixels)
-            turn = _orientation(image) if orientation == "exif" else None
-            if draft is not None:
-                _decode_small(image, draft, turn)
-            pixels = _convert(image if turn is None else image.transpose(turn), mode)
+            number = _load(image, orientation, draft)
+            pixels = _turn(_convert(image, mode), number)
     except ImageError:
         raise
     except Exception as error:  # damaged bytes make a decoder raise anything; this is the one place that turns it round
@@ -162,19 +157,35 @@ def _check_pixels(image, max_pixels):
         )
 
 
+def _load(image, orientation, draft):
+    """Decode the pixels, and return the number of the orientation that they have to be turned by."""
+    if image.format == "PNG":
+        image.load()  # its EXIF data may stand behind the pixels, and damaged pixels are no damaged EXIF data
+    number = _orientation(image)
+    if draft is not None:
+        rows, cols = draft
+        if orientation == "exif" and number >= 5:
+            rows, cols = cols, rows
+        image.draft(None, (2 * cols, 2 * rows))
+    image.load()
+    if image.format == "TIFF":  # turned by Pillow by now, asked or not
+        return _BACK.get(number, number) if orientation == "ignore" else 1
+    return number if orientation == "exif" else 1
+
+
+def _turn(pixels, number):
+    row_step, col_step = _STEPS[number]
+    pixels = pixels.swapaxes(0, 1) if number >= 5 else pixels
+    return np.ascontiguousarray(pixels[::row_step, ::col_step])
+
+
 def _orientation(image):
-    """Return how to turn the image, None for not at all. EXIF data that cannot be read say nothing about the pixels."""
+    """Return the number of the orientation, 1 to 8. EXIF data that cannot be read say nothing about the pixels."""
     try:
-        return _TRANSPOSE.get(image.getexif().get(_ORIENTATION_TAG))
+        number = image.getexif().get(_ORIENTATION_TAG)
+        return number if number in _STEPS else 1
     except Exception:  # the decoder's parser of EXIF, on damaged bytes
-        return None
-
-
-def _decode_small(image, draft, turn):
-    rows, cols = draft
-    if turn in (_TRANSPOSE[5], _TRANSPOSE[6], _TRANSPOSE[7], _TRANSPOSE[8]):
-        rows, cols = cols, rows
-    image.draft(None, (2 * cols, 2 * rows))
+        return 1
 
 
 def _convert(image, mode):
@@ -182,7 +193,9 @@ def _convert(image, mode):
     if mode is None:
         mode = "gray" if image.mode in _GRAY_MODES else "rgb"
     if image.mode == "I":
-        raise ImageError("bad_range", "the image has integers of 32 bits, of which no full scale is known")
+        raise ImageError(
+            "bad_range", "the image has integers of 32 bits or with a sign, of which no full scale is known"
+        )
     if image.mode == "F" or image.mode.startswith("I;16"):
         return _convert_deep(image, mode)
     if image.has_transparency_data:
@@ -205,6 +218,8 @@ def _convert_deep(image, mode):
             )
     else:
         pixels = pixels.astype(np.uint16)
+        if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC_TAG) == 0:  # white is 0
+            pixels = np.iinfo(np.uint16).max - pixels
         transparent = image.info.get("transparency")
         if isinstance(transparent, int):
             pixels[pixels == transparent] = np.iinfo(np.uint16).max

@@ -18,7 +18,7 @@ def open_regular(path):
     path = os.fsdecode(path)
     # Asked twice: opening a device can have effects, and what stands at a path may change in between.
     _check_regular(path, os.stat(path))
-    file = open(path, "rb", opener=_open_without_waiting)
+    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115
     try:
         _check_regular(path, os.fstat(file.fileno()))
     except NotRegularError:

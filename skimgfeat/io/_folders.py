@@ -31,8 +31,8 @@ def list_images(folder, pattern=None, *, recursive=True):
 
     Raises
     ------
-    FileNotFoundError, NotADirectoryError
-        Where there is no such folder.
+    FileNotFoundError, NotADirectoryError, PermissionError
+        Where there is no such folder, or it cannot be looked into.
 
     Examples
     --------
@@ -44,16 +44,21 @@ def list_images(folder, pattern=None, *, recursive=True):
     ...     print(list_images(folder), list_images(folder, "*.txt"))
     ['a.jpg', 'b.PNG'] ['notes.txt']
     """
-    folder = os.fsdecode(folder)
-    find = _find_remote if is_address(folder) else _find_local
-    names = (name for name in find(folder, recursive) if name.endswith("/") or _matches(name, pattern))
-    return sorted((name.rstrip("/") for name in names), key=os.fsencode)
+    return [name.rstrip("/") for name in _list(folder, pattern, recursive)]
 
 
 def list_class_folders(folder, pattern=None):
     """List the images in the folders of a folder, and the name of the folder that each is in."""
-    names = [name for name in list_images(folder, pattern) if "/" in name]
-    return names, [name.split("/", 1)[0] for name in names]
+    names = [name for name in _list(folder, pattern, True) if "/" in name]
+    return [name.rstrip("/") for name in names], [name.split("/", 1)[0] for name in names]
+
+
+def _list(folder, pattern, recursive):
+    """Return the paths in order, those of folders that cannot be looked into with a slash behind."""
+    folder = os.fsdecode(folder)
+    find = _find_remote if is_address(folder) else _find_local
+    names = (name for name in find(folder, recursive) if name.endswith("/") or _matches(name, pattern))
+    return sorted(names, key=os.fsencode)
 
 
 def _matches(name, pattern):
@@ -63,20 +68,20 @@ def _matches(name, pattern):
 
 
 def _find_local(folder, recursive):
-    """Yield the relative path of everything that is no folder, and of folders that cannot be read with a slash behind."""
+    """Yield the relative path of everything that is no folder, and of closed folders, with a slash behind."""
     if not stat.S_ISDIR(os.stat(folder).st_mode):
         raise NotADirectoryError(20, "not a folder", folder)
-    closed: list[str] = []
-    for place, folders, files in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
+    errors: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=errors.append):
         relative = os.path.relpath(place, folder).replace(os.sep, "/")
         prefix = "" if relative == "." else f"{relative}/"
         yield from (prefix + name for name in files)
         if not recursive:
             folders.clear()
-    for place in closed:
-        if os.path.samefile(place, folder):
-            raise PermissionError(13, "the folder cannot be listed", folder)
-        yield os.path.relpath(place, folder).replace(os.sep, "/") + "/"
+    for error in errors:
+        if error.filename == folder:
+            raise error
+        yield os.path.relpath(error.filename, folder).replace(os.sep, "/") + "/"
 
 
 def _find_remote(folder, recursive):

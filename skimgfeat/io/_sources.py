@@ -2,13 +2,19 @@
 
 import os
 import re
-from pathlib import PurePath
+import threading
 
 from skimgfeat.io._decode import ImageError
 from skimgfeat.io._files import NotRegularError, open_regular
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:")
+# "a::b://c" opens c, "%2e%2e" is "..", "?" and "#" end a path.
+_META = re.compile(r"::|%2e|%2f|%5c|[?#]", re.IGNORECASE)
+# NaN, NA and NaT of pandas, which is not imported for them.
+_MISSING = ("nan", "<NA>", "NaT")
+# A file object has one position, and an image may be asked for by two threads.
+_FILE_OBJECTS = threading.Lock()
 
 
 def import_fsspec(owner):
@@ -27,6 +33,12 @@ def is_address(path):
     return isinstance(path, str) and _ADDRESS.match(path) is not None
 
 
+def absolute_path(path):
+    """Return a path that means the same from any working directory; an address does."""
+    path = os.fsdecode(path)
+    return path if is_address(path) else os.path.abspath(path)
+
+
 def read_source(source, *, max_bytes):
     """Return the bytes of a source: bytes, a file object, a path or an address; raise ImageError where there are none.
 
@@ -35,13 +47,16 @@ def read_source(source, *, max_bytes):
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
     elif hasattr(source, "read"):
-        source.seek(0)
-        data = _read(source, max_bytes)
+        data = _read_object(source, max_bytes)
     else:
         data = _read_path(source, max_bytes)
-    if max_bytes is not None and len(data) > max_bytes:
-        raise ImageError("too_many_bytes", f"the file has more than {max_bytes} bytes")
+    _check_size(len(data), max_bytes)
     return data
+
+
+def is_missing(value):
+    """Tell whether a value is how a table says that there is none: None, NaN, NA."""
+    return value is None or (not isinstance(value, (str, bytes, os.PathLike)) and str(value) in _MISSING)
 
 
 def join_inside(root, name):
@@ -50,10 +65,12 @@ def join_inside(root, name):
     Names come from tables that others wrote: only relative ones with forward slashes are taken, and where links lead
     is looked at too.
     """
-    parts = name.split("/")
-    if not name or "\0" in name or "\\" in name or name.startswith("/") or _DRIVE.match(name) or ".." in parts:
+    foreign = "\0" in name or "\\" in name or name.startswith("/") or _DRIVE.match(name) or is_address(name)
+    if not name or foreign or ".." in name.split("/"):
         raise ImageError("outside_root", f"{name!r} is not a relative path inside {root!r}")
     if is_address(root):
+        if _META.search(name):
+            raise ImageError("outside_root", f"{name!r} has characters that mean something else in an address")
         return f"{root.rstrip('/')}/{name}"
     path = os.path.join(root, name)
     inside = os.path.realpath(root)
@@ -66,13 +83,33 @@ def _read(file, max_bytes):
     return file.read() if max_bytes is None else file.read(max_bytes + 1)
 
 
+def _check_size(n_bytes, max_bytes):
+    if max_bytes is not None and n_bytes > max_bytes:
+        raise ImageError("too_many_bytes", f"the file has more than {max_bytes} bytes")
+
+
+def _read_object(file, max_bytes):
+    try:
+        with _FILE_OBJECTS:
+            file.seek(0)
+            data = _read(file, max_bytes)
+    except (OSError, ValueError) as error:  # closed, or a pipe
+        raise ImageError("missing", f"the file object cannot be read: {error}") from error
+    if not isinstance(data, bytes):
+        raise TypeError(f"read_source: a file object must be opened in binary mode, got one that reads {type(data)}.")
+    return data
+
+
 def _read_path(path, max_bytes):
     try:
         if is_address(path):
             with import_fsspec("read_source").open(path, "rb") as file:
                 return _read(file, max_bytes)
         with open_regular(path) as file:
+            _check_size(os.fstat(file.fileno()).st_size, max_bytes)
             return _read(file, max_bytes)
+    except ImageError:
+        raise
     except NotRegularError as error:
         raise ImageError("not_regular", str(error)) from error
     except PermissionError as error:
@@ -82,10 +119,10 @@ def _read_path(path, max_bytes):
     except OSError as error:
         code = "truncated" if not is_address(path) and os.path.isfile(path) else "missing"
         raise ImageError(code, f"the file cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # a NUL in the name
-        raise ImageError("missing", f"no file can have this name: {error}") from error
+    except ValueError as error:  # a NUL in the name, a scheme that nothing opens
+        raise ImageError("missing", f"nothing can be read by this name: {error}") from error
 
 
 def name_of(source, index):
     """Return a text that names a source in messages and tables: its path, or its place where it has none."""
-    return str(source) if isinstance(source, (str, PurePath)) else f"item {index}"
+    return os.fsdecode(source) if isinstance(source, (str, os.PathLike)) else f"item {index}"

@@ -1,10 +1,12 @@
 """Tables: a column of paths from CSV, Parquet or a data frame; cells of CSV."""
 
 import csv
+import io
 import os
 
 from skimgfeat.io._files import open_regular
 from skimgfeat.io._parquet import read_path_values
+from skimgfeat.io._sources import is_missing
 
 _OWNER = "read_path_column"
 
@@ -33,10 +35,13 @@ def escape_cell(value):
 def _read_csv(path, column):
     with open_regular(path) as file:
         # Names of files may hold bytes that are no UTF-8; they come back as the file system gives them.
-        lines = file.read().decode("utf-8-sig", "surrogateescape").splitlines(keepends=True)
-    reader = csv.DictReader(lines, restval=None)
-    _check_column(reader.fieldnames or [], column)
-    return [row[column] or None for row in reader]
+        text = file.read().decode("utf-8-sig", "surrogateescape")
+    reader = csv.DictReader(io.StringIO(text, newline=""), restval=None)
+    try:
+        _check_column(reader.fieldnames or [], column)
+        return [row[column] or None for row in reader]
+    except csv.Error as error:
+        raise ValueError(f"{_OWNER}: {os.fsdecode(path)!r}, line {reader.line_num}: {error}.") from error
 
 
 def _read_frame(frame, column):
@@ -44,8 +49,7 @@ def _read_frame(frame, column):
     if columns is None:
         raise TypeError(f"{_OWNER}: a table must be a file or a data frame, got {type(frame).__name__}.")
     _check_column(list(columns), column)
-    # NaN and NA are how data frames say that a value is missing; neither equals itself, or says so.
-    return [None if value is None or (value == value) is not True else value for value in frame[column]]
+    return [None if is_missing(value) else value for value in frame[column]]
 
 
 def _check_column(columns, column):

@@ -4,14 +4,15 @@ import numpy as np
 
 from skimgfeat._base import ImageMap
 from skimgfeat.io import ImageCollection
+from skimgfeat.io._collection import check_reading
 from skimgfeat.io._decode import MAX_PIXELS
 
 
 class ImageReader(ImageMap):
     """Turn an array of paths into images, so that a pipeline takes file names.
 
-    The result is a lazy :class:`ImageCollection`: the steps behind it decode a batch at a time, on their own threads, and
-    an image once for each fit, transform or score that goes over it.
+    The result is a lazy :class:`ImageCollection`: the steps behind it decode a batch at a time, on their own threads,
+    and an image once for each fit, transform or score that goes over it.
 
     Parameters
     ----------
@@ -38,8 +39,8 @@ class ImageReader(ImageMap):
 
     Notes
     -----
-    Nothing is learned at ``fit``. Files are read again at each pass over them: in a search with many fits, images that fit
-    in memory are read quicker once, with ``np.asarray``.
+    Nothing is learned at ``fit``. Files are read again at each pass over them: in a search with many fits, images that
+    fit in memory are read quicker once, with ``np.asarray``.
 
     Examples
     --------
@@ -121,17 +122,9 @@ class ImageReader(ImageMap):
             raise TypeError(
                 "ImageReader: X is an ImageCollection, which reads its images itself; leave ImageReader out."
             )
-        return ImageCollection(
-            _as_column(X),
-            root=self.root,
-            mode=self.mode,
-            dtype=self.dtype,
-            orientation=self.orientation,
-            draft=self.draft,
-            on_error=self.on_error,
-            max_pixels=self.max_pixels,
-            max_bytes=self.max_bytes,
-        )
+        options = self.get_params()
+        check_reading(type(self).__name__, **options)
+        return ImageCollection(_as_column(X), **options)
 
     def __sklearn_is_fitted__(self):
         return True
