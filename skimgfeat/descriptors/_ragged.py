@@ -6,7 +6,6 @@ height.
 """
 
 import numpy as np
-from sklearn.utils import assert_all_finite
 
 GEOMETRY = ("x", "y", "size", "angle", "response")
 
@@ -116,7 +115,8 @@ def _check_image(owner, index, image):
             "expected (n_descriptors, n_columns), and (0, n_columns) where there are no keypoints."
         )
     for values in (descriptors, *(image[name] for name in GEOMETRY if has_geometry(image))):
-        assert_all_finite(values, estimator_name=owner, input_name=f"X[{index}]")
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ValueError(f"{owner}: image {index} of X contains NaN or infinity; leave such descriptors out.")
     return image
 
 
