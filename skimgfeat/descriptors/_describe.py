@@ -1,8 +1,6 @@
 """One image to its SIFT descriptors: pure functions around cv2.SIFT."""
 
 import math
-import threading
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -71,45 +69,14 @@ def describe(image, parameters):
     return out
 
 
-class _OneThread:
-    """How many threads cv2 had, and how many callers want it to have one."""
-
-    lock = threading.Lock()
-    users = 0
-    before = 0
-
-
-@contextmanager
-def one_cv2_thread():
-    """Keep cv2 to one thread: with images on threads of their own, its threads only stand in the way.
-
-    cv2's setting belongs to the process: the last of several callers at a time restores it.
-    """
-    import cv2
-
-    with _OneThread.lock:
-        if _OneThread.users == 0:
-            _OneThread.before = cv2.getNumThreads()
-            cv2.setNumThreads(1)
-        _OneThread.users += 1
-    try:
-        yield
-    finally:
-        with _OneThread.lock:
-            _OneThread.users -= 1
-            if _OneThread.users == 0:
-                cv2.setNumThreads(_OneThread.before)
-
-
 def _gray_bytes(image):
     """Return the image as gray uint8, its type's full scale at 255."""
     import cv2
 
     if image.dtype != np.uint8:
-        factor = {np.dtype(bool): 255.0, np.dtype(np.uint16): 1 / 257}.get(image.dtype.newbyteorder("="), 255.0)
-        native = np.uint16 if factor < 1 else np.float64
-        values = np.ascontiguousarray(image, dtype=native)
-        image = cv2.convertScaleAbs(values.reshape(len(values), -1), alpha=factor).reshape(image.shape)
+        is_16_bit = image.dtype.newbyteorder("=") == np.uint16
+        values = image.astype(np.uint16 if is_16_bit else np.float64, order="C").reshape(len(image), -1)
+        image = cv2.convertScaleAbs(values, alpha=1 / 257 if is_16_bit else 255).reshape(image.shape)
     if image.ndim == 3 and image.shape[2] == 3:
         return np.asarray(Image.fromarray(np.ascontiguousarray(image)).convert("L"))
     return np.ascontiguousarray(image.reshape(image.shape[:2]))
@@ -135,7 +102,7 @@ def _create(parameters, n_features=0):
     import cv2
 
     # By position: the overload that takes the type of the descriptors is chosen by its seven arguments.
-    return cv2.SIFT_create(
+    return cv2.SIFT.create(
         n_features,
         parameters.n_octave_layers,
         parameters.contrast_threshold,

@@ -5,7 +5,12 @@ beside it stand ``x``, ``y``, ``size``, ``angle`` and ``response``, float32, x a
 height.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+
+# Images of a lazy sequence that are held at a time.
+_CHUNK_IMAGES = 64
 
 GEOMETRY = ("x", "y", "size", "angle", "response")
 
@@ -15,7 +20,24 @@ def geometry_dtype(dtype, n_columns):
     return np.dtype([("descriptor", dtype, (n_columns,)), *((name, np.float32) for name in GEOMETRY)])
 
 
-def check_descriptors(owner, X, *, n_columns=None):
+def iter_chunks(owner, X, *, n_columns=None):
+    """Yield the descriptors of a few images at a time, lists as :func:`check_descriptors` returns them.
+
+    X is what that function takes, or a lazy sequence (of ``collections.abc.Sequence``) that makes its arrays when it is
+    sliced: a store larger than memory, which one chunk after another is read from.
+    """
+    is_lazy = isinstance(X, Sequence) and not isinstance(X, (list, tuple, str, bytes)) and len(X) > 0
+    if not is_lazy:
+        X = check_descriptors(owner, X, n_columns=n_columns)
+    for start in range(0, len(X), _CHUNK_IMAGES):
+        images = list(X[start : start + _CHUNK_IMAGES])
+        if is_lazy:
+            images = check_descriptors(owner, images, n_columns=n_columns, start=start)
+            n_columns = descriptors_of(images[0]).shape[1]
+        yield images
+
+
+def check_descriptors(owner, X, *, n_columns=None, start=0):
     """Validate descriptors and return them as a list of arrays.
 
     Parameters
@@ -27,6 +49,8 @@ def check_descriptors(owner, X, *, n_columns=None):
         may be 0. Images with geometry and without do not mix.
     n_columns : int or None, default=None
         The d that is expected; None takes that of the first image.
+    start : int, default=0
+        What the first image counts as in messages.
 
     Returns
     -------
@@ -40,16 +64,16 @@ def check_descriptors(owner, X, *, n_columns=None):
     ValueError
         For an X without images, images of other shapes, fields or numbers of columns, NaN and infinities.
     """
-    images = [_check_image(owner, index, image) for index, image in enumerate(_as_list(owner, X))]
+    images = [_check_image(owner, index, image) for index, image in enumerate(_as_list(owner, X), start)]
     expected = descriptors_of(images[0]).shape[1] if n_columns is None else n_columns
-    for index, image in enumerate(images):
+    for index, image in enumerate(images, start):
         found = descriptors_of(image).shape[1]
         if found != expected:
-            what = "image 0 has" if n_columns is None else f"{owner} was fitted on"
+            what = f"image {start} has" if n_columns is None else f"{owner} was fitted on"
             raise ValueError(f"{owner}: image {index} of X has descriptors of {found} numbers, but {what} {expected}.")
         if has_geometry(image) != has_geometry(images[0]):
             raise ValueError(
-                f"{owner}: image {index} of X {_with(image)} geometry, but image 0 {_with(images[0])}; "
+                f"{owner}: image {index} of X {_with(image)} geometry, but image {start} {_with(images[0])}; "
                 "compute them all with the same setting of SIFT(geometry=...)."
             )
     return images

@@ -17,7 +17,8 @@ from skimgfeat._validation import (
     check_n_jobs,
     check_number,
 )
-from skimgfeat.descriptors._describe import SIFTParameters, describe, one_cv2_thread
+from skimgfeat.descriptors._describe import SIFTParameters, describe
+from skimgfeat.descriptors._threads import one_cv2_thread
 
 _RANKINGS = ("response_size", "response", "size")
 # So much work that every image is a batch.

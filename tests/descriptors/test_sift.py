@@ -12,9 +12,10 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skimgfeat.descriptors import SIFT
-from skimgfeat.descriptors._describe import describe, one_cv2_thread
+from skimgfeat.descriptors._describe import describe
 from skimgfeat.descriptors._ragged import GEOMETRY, geometry_dtype
 from skimgfeat.descriptors._sift import check_sift_parameters
+from skimgfeat.descriptors._threads import one_cv2_thread
 
 RANKINGS = ("response_size", "response", "size")
 
@@ -380,3 +381,32 @@ def test_image_shape_is_asked_for():
         SIFT(image_shape=(20, 20)).fit([np.zeros((20, 21))])
     with pytest.raises(ValueError, match="expecting 400 features"):
         SIFT(image_shape=(20, -1)).fit(np.zeros((1, 400))).transform(np.zeros((1, 420)))
+
+
+COUNT = ([1.5, "2", True, [1]], [-1])
+NUMBER = ([None, "2", True, 1j, [0.1]], [-0.1, np.nan, np.inf])
+FLAG = ([None, 0, 1, "True"], [])
+INVALID = {
+    "n_features": ([None, *COUNT[0]], COUNT[1]),
+    "rank_by": ([None, 1, True], ["", "Response", "norm"]),
+    "n_octave_layers": ([None, *COUNT[0]], [0, -1]),
+    "contrast_threshold": NUMBER,
+    "edge_threshold": (NUMBER[0], [0, *NUMBER[1]]),
+    "sigma": (NUMBER[0], [0, *NUMBER[1]]),
+    "root": FLAG,
+    "geometry": FLAG,
+    "max_pixels": (COUNT[0], [0, -1]),
+    "dense_step": (COUNT[0], [0, -1]),
+    "dense_size": ([None, *COUNT[0]], [0, -1]),
+    "image_shape": ([4, "ab", (2.0, 3)], [(), (32,), (0, 3), (-1, -1)]),
+    "n_jobs": ([1.0, "2", True], [0]),
+}
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_parameters_are_checked_at_fit(name):
+    assert SIFT().get_params().keys() == INVALID.keys()
+    for error, values in zip((TypeError, ValueError), INVALID[name], strict=True):
+        for value in values:
+            with pytest.raises(error, match=rf"^SIFT: {name} must"):
+                SIFT(**{name: value}).fit(np.zeros((2, 20, 20)))
