@@ -24,15 +24,14 @@ class Moments:
 
     def __init__(self, n_features):
         self.n_rows = 0
-        self._shift = None
+        self._shift = np.zeros(n_features)
         self._sums = np.zeros(n_features)
         self._products = np.zeros((n_features, n_features))
 
     def update(self, rows):
         """Add rows, an array of shape (n, n_features) of uint8, float32 or float64."""
-        if self._shift is None:
-            is_whole = rows.dtype == np.uint8
-            self._shift = np.full_like(self._sums, _MIDDLE) if is_whole else rows[:_BLOCK_ROWS].mean(0, dtype=float)
+        if self.n_rows == 0:
+            self._shift[:] = _MIDDLE if rows.dtype == np.uint8 else rows[:_BLOCK_ROWS].mean(axis=0, dtype=float)
         is_exact = rows.dtype == np.uint8 and np.all(self._shift == _MIDDLE)
         dtype = np.float32 if is_exact else np.float64
         shift = self._shift.astype(dtype)

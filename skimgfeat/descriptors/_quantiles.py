@@ -115,7 +115,7 @@ class ProjectionHistogram:
             values, counts = self._values(index)[bins] * self._spread[index], counts[bins]
             rounded = nearest_levels(values, lower[index], upper[index], n_steps)
             error += counts @ (values - rounded) ** 2
-            n_clipped += counts[(values < lower[index]) | (values > upper[index])].sum()
+            n_clipped += int(counts[(values < lower[index]) | (values > upper[index])].sum())
         return error / self.n_rows, n_clipped / (self.n_rows * len(self._counts))
 
 
@@ -146,7 +146,7 @@ class ProjectionSample:
         for block in row_blocks(len(self._values)):
             values = self._values[block]
             error += ((values - nearest_levels(values, lower, upper, n_steps)) ** 2).sum()
-            n_clipped += np.count_nonzero((values < lower) | (values > upper))
+            n_clipped += int(np.count_nonzero((values < lower) | (values > upper)))
         return error / len(self._values), n_clipped / self._values.size
 
 
@@ -157,15 +157,18 @@ class Reservoir:
     ----------
     size : int
         Largest number of rows kept.
+    n_features : int
+        Number of columns.
     random : numpy.random.RandomState
         Where the draws come from.
     """
 
-    def __init__(self, size, random):
+    def __init__(self, size, n_features, random):
         self.n_rows = 0
         self._size = size
         self._random = random
-        self._kept = None
+        # The type of the rows seen, which is at least that of bytes.
+        self._kept = np.empty((0, n_features), dtype=np.uint8)
 
     @property
     def rows(self):
@@ -175,7 +178,7 @@ class Reservoir:
     def update(self, rows):
         """Offer rows, an array of shape (n, n_features)."""
         n_taken = min(len(rows), max(0, self._size - self.n_rows))
-        self._make_room(min(self.n_rows + n_taken, self._size), rows)
+        self._make_room(min(self.n_rows + n_taken, self._size), rows.dtype)
         self._kept[self.n_rows : self.n_rows + n_taken] = rows[:n_taken]
         self.n_rows += n_taken
         rows = rows[n_taken:]
@@ -186,11 +189,11 @@ class Reservoir:
         self._kept[places[drawn]] = rows[drawn]
         self.n_rows += len(rows)
 
-    def _make_room(self, n_rows, like):
-        """Let the buffer hold n_rows rows and the type of those to come; it doubles, up to the size."""
-        kept = np.empty((0, like.shape[1]), dtype=like.dtype) if self._kept is None else self._kept
-        dtype = np.result_type(kept, like)
+    def _make_room(self, n_rows, dtype):
+        """Let the buffer hold n_rows rows and values of dtype; it doubles, up to the size."""
+        kept = self._kept
+        dtype = np.result_type(kept.dtype, dtype)
         if n_rows > len(kept) or dtype != kept.dtype:
             capacity = len(kept) if n_rows <= len(kept) else min(self._size, max(n_rows, 2 * len(kept)))
-            self._kept = np.empty((capacity, like.shape[1]), dtype=dtype)
+            self._kept = np.empty((capacity, kept.shape[1]), dtype=dtype)
             self._kept[: len(kept)] = kept

@@ -54,7 +54,9 @@ def _encode(rows, quantizer):
     tolerance = 2 * np.finfo(np.float32).eps * np.sqrt(len(center)) * quantizer.n_steps
     codes = np.empty((len(rows), weights.shape[1]), dtype=np.uint8)
     for block in row_blocks(len(rows), _ROWS_AT_ONCE):
-        centered = np.subtract(rows[block], center, out=np.empty(rows[block].shape, dtype=np.float32))
+        # Bytes are cast first: NumPy subtracts mixed types half as fast.
+        taken = rows[block].astype(np.float32) if rows.dtype == np.uint8 else rows[block]
+        centered = np.subtract(taken, center, out=np.empty(taken.shape, dtype=np.float32))
         with np.errstate(over="ignore", invalid="ignore"):
             values = centered @ weights
             values += offset
@@ -111,9 +113,10 @@ def _check_random_state(owner, value):
         return check_random_state(value)
     if not isinstance(value, Integral) or isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{owner}: random_state must be None, an integer or a numpy RandomState, got {value!r}.")
-    if not 0 <= value < 2**32:
+    seed = int(value)
+    if not 0 <= seed < 2**32:
         raise ValueError(f"{owner}: random_state must be from 0 to 2**32 - 1, got {value!r}.")
-    return check_random_state(int(value))
+    return check_random_state(seed)
 
 
 class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -166,9 +169,11 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Number of components.
     n_samples_seen_ : int
         Number of rows that the components come from.
-    lower_, upper_ : ndarray of shape (n_components,)
-        The projections that code 0 and the largest code stand for, the margin included. They are equal where a
-        component is constant; its code is 0 then.
+    lower_ : ndarray of shape (n_components,)
+        The projection that code 0 stands for, the margin included.
+    upper_ : ndarray of shape (n_components,)
+        The projection that the largest code stands for, the margin included. It is ``lower_`` where the component is
+        constant; every code is 0 then.
     reconstruction_error_ : float
         Mean squared difference of the rows seen and their reconstruction, per value (over rows and columns): what the
         components leave out, and what rounding and clipping add.
@@ -228,7 +233,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     ((1797, 16), dtype('uint8'))
     >>> restored = pca.inverse_transform(codes)
     >>> print(f"{((X - restored) ** 2).mean():.2f} of {X.var(axis=0).mean():.2f}")
-    2.85 of 18.78
+    2.83 of 18.77
 
     Two components in a byte:
 
@@ -404,7 +409,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         random = _check_random_state(type(self).__name__, self.random_state)
         self.n_components_ = self.n_components
         self._incremental = IncrementalPCA(self.n_components) if self.solver == "incremental" else None
-        self._reservoir = Reservoir(self.n_quantile_samples, random)
+        self._reservoir = Reservoir(self.n_quantile_samples, n_features, random)
         self._moments = Moments(n_features)
 
     def _too_many_components(self, what):
@@ -420,20 +425,21 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 continue
             self._check_magnitude(rows)
             if self._incremental is not None:
-                self._update_incremental(rows)
+                self._check_first_batch(rows)
+                # One row, or rows without variance, make it divide 0 by 0.
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    self._incremental.partial_fit(rows)
             self._moments.update(rows)
             self._reservoir.update(rows)
 
-    def _update_incremental(self, rows):
+    def _check_first_batch(self, rows):
+        """Refuse to begin an incremental fit with fewer rows than components."""
         if self._moments.n_rows == 0 and self.n_components is not None and len(rows) < self.n_components:
             raise ValueError(
                 f"{type(self).__name__}: with solver='incremental' the first batch must hold at least "
                 f"n_components={self.n_components} rows, got n_samples={len(rows)}; "
                 "give it more rows (for fit, a larger batch_size), or take solver='moments'."
             )
-        # One row, or rows without variance, make it divide 0 by 0.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self._incremental.partial_fit(rows)
 
     def _set_components(self):
         """Set what describes the principal components, and return the standard deviation along each."""

@@ -378,6 +378,8 @@ def test_partial_fit_of_many_rows_draws_them(rows):
         for start in range(0, 5000, size):
             pca.partial_fit(rows[start : start + size])
     assert_same_fit(pcas[0], pcas[1])
+    by_instance = QuantizedPCA(8, n_quantile_samples=500, random_state=np.random.RandomState(3)).partial_fit(rows)
+    assert_same_fit(pcas[0], by_instance)
     assert np.any(pcas[0].lower_ != pcas[2].lower_)
     fitted = QuantizedPCA(8).fit(rows)
     assert_allclose(pcas[0].upper_ - pcas[0].lower_, fitted.upper_ - fitted.lower_, rtol=0.35)
@@ -428,7 +430,7 @@ def test_the_reservoir_is_uniform():
     """Each of 40 rows is kept in about a quarter of 4,000 draws (5 standard deviations)."""
     kept = np.zeros(40)
     for seed in range(4000):
-        reservoir = Reservoir(10, np.random.RandomState(seed))
+        reservoir = Reservoir(10, 1, np.random.RandomState(seed))
         for part in np.split(np.arange(40)[:, np.newaxis], [3, 9, 20]):
             reservoir.update(part)
         rows = reservoir.rows.ravel()
