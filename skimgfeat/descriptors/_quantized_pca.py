@@ -16,8 +16,9 @@ from skimgfeat.descriptors._quantiles import ProjectionHistogram, ProjectionSamp
 _SOLVERS = ("moments", "incremental")
 _DTYPES = [np.float64, np.float32, np.uint8]
 _LARGEST = 1e15
-# Components that vary less than this, in the units of X, count as constant: 255 / range stays a number.
-_SMALLEST_SPREAD = 1e-20
+# Components that vary less than this, in the units of X, count as constant: scaled to 255 steps, values up to _LARGEST
+# then stay within float32.
+_SMALLEST_SPREAD = 1e-18
 # Rows projected at a time: a descriptor set of 1,800 rows is one block, which stays near a core's second-level cache.
 _ROWS_AT_ONCE = 2048
 # Values decided again in float64 at a time, times columns.
@@ -49,22 +50,19 @@ def _encode(rows, quantizer):
     One float32 product. Values that its rounding may have brought to the wrong side of a half are computed again,
     each by itself, in float64: a row's codes depend neither on the rows beside it nor on the number of threads.
     """
-    center = quantizer.center if rows.dtype == np.float64 else quantizer.center.astype(np.float32)
-    weights, offset = quantizer.weights.astype(np.float32), quantizer.offset.astype(np.float32)
+    center, weights, offset = (part.astype(np.float32) for part in quantizer[:3])
     tolerance = 2 * np.finfo(np.float32).eps * np.sqrt(len(center)) * quantizer.n_steps
     codes = np.empty((len(rows), weights.shape[1]), dtype=np.uint8)
     for block in row_blocks(len(rows), _ROWS_AT_ONCE):
         # Bytes are cast first: NumPy subtracts mixed types half as fast.
         taken = rows[block].astype(np.float32) if rows.dtype == np.uint8 else rows[block]
         centered = np.subtract(taken, center, out=np.empty(taken.shape, dtype=np.float32))
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = centered @ weights
-            values += offset
-            rounded = np.rint(values)
-            values -= rounded
+        values = centered @ weights
+        values += offset
+        rounded = np.rint(values)
+        values -= rounded
         np.abs(values, out=values)
-        # Not "greater than": what overflowed is not a number here, and is decided in float64 too.
-        doubtful = np.flatnonzero(~(values < 0.5 - tolerance))
+        doubtful = np.flatnonzero(values > 0.5 - tolerance)
         np.clip(rounded, 0, quantizer.n_steps, out=rounded)
         _settle(rounded.reshape(-1), doubtful, rows[block], quantizer)
         codes[block] = rounded
@@ -215,7 +213,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     over all rows given. Its margin and rounding are the same; rows are not selected here.
 
     A component whose variance is no more than rounding leaves (X of lower rank), or whose standard deviation is below
-    1e-20, counts as constant. Values beyond 1e15 are an error.
+    1e-18, counts as constant. Values beyond 1e15 are an error.
 
     References
     ----------
