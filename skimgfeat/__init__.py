@@ -6,14 +6,20 @@ from importlib import import_module
 _PUBLIC = {
     "HOG": "skimgfeat.features",
     "LBP": "skimgfeat.features",
+    "SIFT": "skimgfeat.descriptors",
+    "VLAD": "skimgfeat.descriptors",
+    "BagOfVisualWords": "skimgfeat.descriptors",
     "Connectivity": "skimgfeat.features",
     "ContourFeatures": "skimgfeat.features",
+    "DescriptorCodec": "skimgfeat.descriptors",
+    "FisherVector": "skimgfeat.descriptors",
     "Flatten": "skimgfeat.preprocessing",
     "GeometryFeatures": "skimgfeat.features",
     "HandcraftedFeatures": "skimgfeat.features",
     "HuMoments": "skimgfeat.features",
     "ProjectionHistograms": "skimgfeat.features",
     "QuadrantDensity": "skimgfeat.features",
+    "QuantizedPCA": "skimgfeat.descriptors",
     "Resize": "skimgfeat.preprocessing",
     "RunLengths": "skimgfeat.features",
     "SkeletonFeatures": "skimgfeat.features",
@@ -22,7 +28,7 @@ _PUBLIC = {
     "transform_into": "skimgfeat.jobs",
 }
 
-_SUBMODULES = ("datasets", "features", "io", "jobs", "kernels", "preprocessing", "recipes", "testing")
+_SUBMODULES = ("datasets", "descriptors", "features", "io", "jobs", "kernels", "preprocessing", "recipes", "testing")
 
 __version__ = "0.1.0"
 __all__ = sorted(_PUBLIC)
