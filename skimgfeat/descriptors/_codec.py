@@ -1,6 +1,7 @@
 """Descriptors to fewer and shorter ones."""
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._base import ImageMap
@@ -56,6 +57,16 @@ def _check_subset(owner, subset, n_images):
     if not subset.any():
         raise ValueError(f"{owner}: subset leaves no image to learn from.")
     return subset
+
+
+def _needs_one_pass(codec):
+    """Raise AttributeError where the ranges cannot be found from descriptors seen once."""
+    if codec.select_by == "norm":
+        raise AttributeError(
+            f"{type(codec).__name__}: partial_fit cannot find the ranges of what select_by='norm' keeps, which takes a "
+            "second pass: fit all images together, or take select_by='rank'."
+        )
+    return True
 
 
 class DescriptorCodec(ImageMap):
@@ -204,6 +215,7 @@ class DescriptorCodec(ImageMap):
         self._n_images_given = len(X)
         return self
 
+    @available_if(_needs_one_pass)
     def partial_fit(self, X, y=None, *, subset=None):
         """Go on with more images: update the components, and find the ranges anew from descriptors kept at random.
 
@@ -224,18 +236,14 @@ class DescriptorCodec(ImageMap):
         Raises
         ------
         TypeError, ValueError
-            For a parameter or input that cannot be used, and with ``select_by="norm"``, whose ranges need a second pass
-            over all images.
+            For a parameter or input that cannot be used.
+        AttributeError
+            With ``select_by="norm"``, whose ranges need a second pass over all images.
         """
         if not hasattr(self, "pca_"):
             return self.fit(X, subset=subset)
         owner = type(self).__name__
         self._check_parameters()
-        if self.select_by == "norm":
-            raise ValueError(
-                f"{owner}: partial_fit cannot find the ranges of what select_by='norm' keeps, which takes a second "
-                "pass: fit all images together, or take select_by='rank'."
-            )
         subset = _check_subset(owner, subset, len(X))
         images = self._images(X, subset, n_columns=self.n_features_in_)
         samples = self._samples(images, self.pca_.random_state, self._n_images_given)

@@ -304,9 +304,12 @@ def test_partial_fit_leaves_the_subset_out():
 
 
 def test_partial_fit_needs_a_second_pass_for_norm():
-    codec = DescriptorCodec(6, select_by="norm").partial_fit(make_images())
-    with pytest.raises(ValueError, match=r"DescriptorCodec: partial_fit .* select_by='rank'"):
+    codec = DescriptorCodec(6, select_by="norm")
+    assert not hasattr(codec, "partial_fit")
+    with pytest.raises(AttributeError) as refusal:
         codec.partial_fit(make_images())
+    assert "DescriptorCodec: partial_fit cannot" in str(refusal.value.__cause__)
+    assert "take select_by='rank'" in str(refusal.value.__cause__)
 
 
 # --- What else holds
