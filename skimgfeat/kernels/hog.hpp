@@ -80,10 +80,10 @@ class Hog {
         value_ = arena.take<float>(plane_size * channels + kLoad);
         plane_ = channels > 1 ? arena.take<float*>(channels) : &value_;
         for (int k = 0; channels > 1 && plane_ && k < channels; ++k) plane_[k] = arena.take<float>(plane_size);
-        for (float** buffer : {&inside_, &gx_, &gy_, &magnitude_, &share_, &fewest_, &most_})
+        for (float** buffer : {&inside_, &gx_, &gy_, &magnitude_, &share_})
             *buffer = arena.take<float>(strip_size_);
         for (double** buffer : {&position_, &lower_}) *buffer = arena.take<double>(strip_size_);
-        for (std::int32_t** buffer : {&bin_, &place_}) *buffer = arena.take<std::int32_t>(strip_size_);
+        for (std::int32_t** buffer : {&bin_, &place_, &fewest_, &most_}) *buffer = arena.take<std::int32_t>(strip_size_);
         hist_ = arena.take<float>(hist_size_ + kLanes);
         row_hist_ = arena.take<float>(4 * hist_pitch_);
         block_ = arena.take<float>(static_cast<std::size_t>(block_cols_) * block_pitch_ + 2 * kLanes);
@@ -285,9 +285,8 @@ class Hog {
     }
 
     static SKIMGFEAT_INLINE bool is_lower(float x, float y) { return (y < 0) | ((y == 0) & (x < 0)); }
-    static SKIMGFEAT_INLINE bool is_mirrored(float x, float y) {
-        return ((x < 0) & (y > 0)) | ((x > 0) & (y < 0));
-    }
+    // Signs differ, and neither is 0.
+    static SKIMGFEAT_INLINE bool is_mirrored(float x, float y) { return (std::copysign(y, x) != y) & (x != 0); }
 
     // Four edges, k to k + 3, of each quadrant. Symmetric: those of the second quadrant mirror those of the first.
     struct FourEdges {
@@ -295,17 +294,18 @@ class Hog {
 
         // Count which of them an angle has passed for certain, and which perhaps.
         template <bool Signed, bool Symmetric>
-        SKIMGFEAT_INLINE void count(float x, float y, float& certain, float& possible) const {
+        SKIMGFEAT_INLINE void count(float x, float y, std::int32_t& certain, std::int32_t& possible) const {
             constexpr float margin = 4e-7f;
             const bool lower = Signed && is_lower(x, y), mirrored = !Symmetric && is_mirrored(x, y);
             const float ax = std::fabs(x), low = std::fabs(y) * (1 - margin), high = std::fabs(y) * (1 + margin);
+            float edge[4];
             for (int j = 0; j < 4; ++j) {
-                float t = lower ? tangent[2][j] : tangent[0][j];
-                const float mirror = lower ? tangent[3][j] : tangent[1][j];
-                t = mirrored ? mirror : t;
-                const float edge = ax * t;
-                certain += low >= edge ? 1.0f : 0.0f;
-                possible += high >= edge ? 1.0f : 0.0f;
+                const float t = lower ? tangent[2][j] : tangent[0][j], mirror = lower ? tangent[3][j] : tangent[1][j];
+                edge[j] = ax * (mirrored ? mirror : t);
+            }
+            for (int j = 0; j < 4; ++j) {
+                certain += low >= edge[j];
+                possible += high >= edge[j];
             }
         }
     };
@@ -322,28 +322,27 @@ class Hog {
     void pass_edges(int k, int size) {
         const FourEdges edges = four_edges(k);
         const float *gx = gx_, *gy = gy_;
-        float *fewest = fewest_, *most = most_;
+        std::int32_t *fewest = fewest_, *most = most_;
         const bool first = k == 4;
         SKIMGFEAT_INDEPENDENT
         for (int i = 0; i < size; ++i) {
-            float certain = first ? 0 : fewest[i], possible = first ? 0 : most[i];
+            std::int32_t certain = first ? 0 : fewest[i], possible = first ? 0 : most[i];
             edges.count<Signed, Symmetric>(gx[i], gy[i], certain, possible);
             fewest[i] = certain;
             most[i] = possible;
         }
     }
 
-    // The first four edges, and the bins: -1 where unclear. Returns whether any is. AtOnce: finds the gradients of gray
+    // The first four edges, and the bins: negative where unclear. Returns whether any is. AtOnce: finds the gradients of gray
     // images, too.
     template <bool Signed, bool Symmetric, bool AtOnce>
     bool choose_bins(int size) {
         const FourEdges edges = four_edges(0);
-        float base[4];
-        for (int quadrant = 0; quadrant < 4; ++quadrant) base[quadrant] = static_cast<float>(edges_.base[quadrant]);
+        const std::int32_t base[4] = {0, edges_.base[1], edges_.base[2], edges_.base[3]};
         float *gx = gx_, *gy = gy_, *magnitude = magnitude_;
-        const float *value = value_ + start(), *inside = inside_, *fewest = fewest_, *most = most_;
+        const float *value = value_ + start(), *inside = inside_;
         const std::ptrdiff_t pitch = cols_;
-        const std::int32_t* place = place_;
+        const std::int32_t *place = place_, *fewest = fewest_, *most = most_;
         std::int32_t *bin = bin_, any = 0;
         SKIMGFEAT_INDEPENDENT
         for (int i = 0; i < size; ++i) {
@@ -354,13 +353,12 @@ class Hog {
                 gy[i] = y;
                 magnitude[i] = std::sqrt(x * x + y * y);
             }
-            float certain = AtOnce ? 0 : fewest[i], possible = AtOnce ? 0 : most[i];
+            std::int32_t certain = AtOnce ? 0 : fewest[i], possible = AtOnce ? 0 : most[i];
             edges.count<Signed, Symmetric>(x, y, certain, possible);
             const bool lower = Signed && is_lower(x, y), mirrored = is_mirrored(x, y);
-            const float up = (lower ? base[2] : base[0]) + certain, down = (lower ? base[3] : base[1]) - certain;
-            const float chosen = mirrored ? down : up;
-            const std::int32_t unclear = certain == possible ? 0 : -1;
-            bin[i] = (static_cast<std::int32_t>(chosen) + place[i]) | unclear;
+            const std::int32_t up = (lower ? base[2] : base[0]) + certain, down = (lower ? base[3] : base[1]) - certain;
+            const std::int32_t unclear = certain - possible;
+            bin[i] = ((mirrored ? down : up) + place[i]) | unclear;
             any |= unclear;
         }
         return any < 0;
@@ -559,10 +557,10 @@ class Hog {
     float scale_;
     int cell_rows_, cell_cols_, used_cols_, strip_rows_, strip_size_, block_length_, block_pitch_, block_cols_;
     std::ptrdiff_t hist_pitch_, hist_size_;
-    float *value_, **plane_, *inside_, *gx_, *gy_, *magnitude_, *share_, *fewest_, *most_;
+    float *value_, **plane_, *inside_, *gx_, *gy_, *magnitude_, *share_;
     float *hist_, *row_hist_, *block_, *factor_, *col_share_;
     double *position_, *lower_;
-    std::int32_t *bin_, *place_, *col_cell_;
+    std::int32_t *bin_, *place_, *fewest_, *most_, *col_cell_;
     BinEdges edges_;
 };
 
