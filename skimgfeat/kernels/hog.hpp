@@ -83,7 +83,7 @@ class Hog {
         for (float** buffer : {&inside_, &gx_, &gy_, &magnitude_, &share_})
             *buffer = arena.take<float>(strip_size_);
         for (double** buffer : {&position_, &lower_}) *buffer = arena.take<double>(strip_size_);
-        for (std::int32_t** buffer : {&bin_, &place_, &fewest_, &most_}) *buffer = arena.take<std::int32_t>(strip_size_);
+        for (std::int32_t** buffer : {&bin_, &place_, &fewest_, &most_, &list_, &group_}) *buffer = arena.take<std::int32_t>(strip_size_);
         hist_ = arena.take<float>(hist_size_ + kLanes);
         row_hist_ = arena.take<float>(4 * hist_pitch_);
         block_ = arena.take<float>(static_cast<std::size_t>(block_cols_) * block_pitch_ + 2 * kLanes);
@@ -243,32 +243,45 @@ class Hog {
             bin[i] = -rivals;
             any |= rivals;
         }
-        if (any) for_each_unclear(size, [&](int i) { choose_channel(i); });
+        if (any) for_each_unclear(size, [&](int i) { choose_channel<Channels>(i); });
     }
 
-    // Pixels whose bin is negative.
+    // Pixels whose bin is negative: groups of pixels with any are listed, then the pixels, and without a branch, which no
+    // processor could foresee.
     template <typename F>
-    void for_each_unclear(int size, F f) const {
+    void for_each_unclear(int size, F f) {
+        std::int32_t *group = group_, *list = list_, n_groups = 0, n = 0;
         for (int start = 0; start < size; start += kLanes) {
-            std::int32_t any = 0;
-            for (int i = start; i < start + kLanes; ++i) any |= bin_[i];
-            for (int i = start; any < 0 && i < start + kLanes && i < size; ++i)
-                if (bin_[i] < 0) f(i);
+            std::uint64_t pair[kLanes / 2], any = 0;
+            std::memcpy(pair, bin_ + start, sizeof pair);
+            for (std::uint64_t signs : pair) any |= signs;
+            group[n_groups] = start;
+            n_groups += (any & 0x8000000080000000) != 0;
         }
+        for (int k = 0; k < n_groups; ++k)
+            for (int i = group[k]; i < group[k] + kLanes; ++i) {
+                list[n] = i;
+                n += bin_[i] < 0;
+            }
+        for (int i = 0; i < n; ++i) f(list[i]);
     }
 
+    template <int Channels>
     void choose_channel(int i) {
-        float best = -1;
-        for (int k = 0; k < channels_; ++k) {
+        const int n = Channels ? Channels : channels_;
+        float best = -1, best_x = 0, best_y = 0;
+        for (int k = 0; k < n; ++k) {
             const float* value = plane_[k] + start() + i;
             const float x = (value[1] - value[-1]) * inside_[i], y = value[cols_] - value[-cols_];
             const double dx = x, dy = y;
             const float size = static_cast<float>(std::sqrt(dx * dx + dy * dy));
-            if (size <= best) continue;
-            best = size;
-            gx_[i] = x;
-            gy_[i] = y;
+            const bool larger = size > best;
+            best = larger ? size : best;
+            best_x = larger ? x : best_x;
+            best_y = larger ? y : best_y;
         }
+        gx_[i] = best_x;
+        gy_[i] = best_y;
         magnitude_[i] = best;
     }
 
@@ -560,7 +573,7 @@ class Hog {
     float *value_, **plane_, *inside_, *gx_, *gy_, *magnitude_, *share_;
     float *hist_, *row_hist_, *block_, *factor_, *col_share_;
     double *position_, *lower_;
-    std::int32_t *bin_, *place_, *fewest_, *most_, *col_cell_;
+    std::int32_t *bin_, *place_, *fewest_, *most_, *list_, *group_, *col_cell_;
     BinEdges edges_;
 };
 
