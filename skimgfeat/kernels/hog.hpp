@@ -83,7 +83,8 @@ class Hog {
         for (float** buffer : {&inside_, &gx_, &gy_, &magnitude_, &share_})
             *buffer = arena.take<float>(strip_size_);
         for (double** buffer : {&position_, &lower_}) *buffer = arena.take<double>(strip_size_);
-        for (std::int32_t** buffer : {&bin_, &place_, &fewest_, &most_, &list_, &group_}) *buffer = arena.take<std::int32_t>(strip_size_);
+        for (std::int32_t** buffer : {&bin_, &place_, &fewest_, &most_, &list_, &group_})
+            *buffer = arena.take<std::int32_t>(strip_size_);
         hist_ = arena.take<float>(hist_size_ + kLanes);
         row_hist_ = arena.take<float>(4 * hist_pitch_);
         block_ = arena.take<float>(static_cast<std::size_t>(block_cols_) * block_pitch_ + 2 * kLanes);
@@ -138,9 +139,10 @@ class Hog {
         const std::ptrdiff_t length = static_cast<std::ptrdiff_t>(cols_) * channels_;
         const int top = first > 0 ? first - 1 : 0, bottom = last < rows_ ? last + 1 : rows_;
         // Whole vectors, where the image goes on that far.
-        const int count = static_cast<int>((bottom - top) * length), whole = round_up(count, kLoad);
+        const int exact = static_cast<int>((bottom - top) * length), whole = round_up(exact, kLoad);
+        const int count = whole <= (rows_ - top) * length ? whole : exact;
         float* row = value_ + start() * channels_;  // the first of the strip
-        load_values(image + top * length, whole <= (rows_ - top) * length ? whole : count, row + (top - first) * length);
+        load_values(image + top * length, count, row + (top - first) * length);
         const int second = rows_ > 1, last_but_one = rows_ > 1 ? rows_ - 2 : 0;
         if (top == first) std::memcpy(row - length, row + second * length, length * sizeof(float));
         if (bottom == last)
@@ -246,8 +248,8 @@ class Hog {
         if (any) for_each_unclear(size, [&](int i) { choose_channel<Channels>(i); });
     }
 
-    // Pixels whose bin is negative: groups of pixels with any are listed, then the pixels, and without a branch, which no
-    // processor could foresee.
+    // Pixels whose bin is negative. Groups with any are listed, then the pixels, without a branch: no processor could
+    // foresee it.
     template <typename F>
     void for_each_unclear(int size, F f) {
         std::int32_t *group = group_, *list = list_, n_groups = 0, n = 0;
@@ -346,8 +348,8 @@ class Hog {
         }
     }
 
-    // The first four edges, and the bins: negative where unclear. Returns whether any is. AtOnce: finds the gradients of gray
-    // images, too.
+    // The first four edges, and the bins: negative where unclear. Returns whether any is. AtOnce finds the gradients
+    // of gray images, too.
     template <bool Signed, bool Symmetric, bool AtOnce>
     bool choose_bins(int size) {
         const FourEdges edges = four_edges(0);
