@@ -6,9 +6,16 @@ from importlib import import_module
 _PUBLIC = {
     "HOG": "skimgfeat.features",
     "LBP": "skimgfeat.features",
+    "SIFT": "skimgfeat.descriptors",
+    "VLAD": "skimgfeat.descriptors",
+    "BagOfVisualWords": "skimgfeat.descriptors",
     "Connectivity": "skimgfeat.features",
     "ContourFeatures": "skimgfeat.features",
+    "DescriptorCodec": "skimgfeat.descriptors",
+    "DescriptorStore": "skimgfeat.jobs",
     "FailedImagesWarning": "skimgfeat.io",
+    "FisherVector": "skimgfeat.descriptors",
+    "FlatDescriptors": "skimgfeat.jobs",
     "Flatten": "skimgfeat.preprocessing",
     "GeometryFeatures": "skimgfeat.features",
     "HandcraftedFeatures": "skimgfeat.features",
@@ -17,6 +24,7 @@ _PUBLIC = {
     "ImageReader": "skimgfeat.preprocessing",
     "ProjectionHistograms": "skimgfeat.features",
     "QuadrantDensity": "skimgfeat.features",
+    "QuantizedPCA": "skimgfeat.descriptors",
     "Resize": "skimgfeat.preprocessing",
     "RunLengths": "skimgfeat.features",
     "SkeletonFeatures": "skimgfeat.features",
@@ -27,7 +35,7 @@ _PUBLIC = {
     "transform_into": "skimgfeat.jobs",
 }
 
-_SUBMODULES = ("datasets", "features", "io", "jobs", "kernels", "preprocessing", "recipes", "testing")
+_SUBMODULES = ("datasets", "descriptors", "features", "io", "jobs", "kernels", "preprocessing", "recipes", "testing")
 
 __version__ = "0.1.0"
 __all__ = sorted(_PUBLIC)
