@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from skimgfeat.descriptors._moments import row_blocks
+from skimgfeat.descriptors._moments import BLOCK_ROWS, cast_and_subtract, row_blocks
 
 # A value t, in units of its component's spread, is counted in the bin of 1 + |t| among the floating-point numbers of
 # 11 fraction bits: bins as wide as 2**-11 where |t| < 1, twice as wide where |t| < 3, and so on. No row of n lies
@@ -76,14 +76,9 @@ class ProjectionHistogram:
     def update(self, rows):
         """Count rows, an array of shape (n, n_features)."""
         first_bins = np.arange(len(self._counts)) * self._counts.shape[1]
-        # One buffer for all blocks: fresh memory costs as much as the arithmetic.
         buffer = np.empty((min(len(rows), BLOCK_ROWS), rows.shape[1]))
         for block in row_blocks(len(rows)):
-            centered = buffer[: block.stop - block.start]
-            # Bytes are cast first: NumPy subtracts mixed types half as fast.
-            centered[...] = rows[block]
-            centered -= self._mean
-            values = centered @ self._weights
+            values = cast_and_subtract(rows[block], self._mean, buffer) @ self._weights
             np.minimum(self._smallest, values.min(axis=0), out=self._smallest)
             np.maximum(self._largest, values.max(axis=0), out=self._largest)
             np.add.at(self._counts.reshape(-1), (_bin_indices(values) + first_bins).ravel(), 1)
