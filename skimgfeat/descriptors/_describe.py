@@ -17,6 +17,7 @@ _BINS = 4
 _BIN_PER_SIZE = 1.5
 # As cv2 packs it: octave -1 in the first byte, layer 1 in the second.
 _OCTAVE_MINUS_ONE = 0x1FF
+_STRUCTURED = geometry_dtype(np.uint8, N_COLUMNS)
 
 
 class SIFTParameters(NamedTuple):
@@ -57,7 +58,7 @@ def describe(image, parameters):
         descriptors = _root(descriptors)
     if not parameters.geometry:
         return descriptors
-    out = np.empty(len(table), dtype=geometry_dtype(np.uint8, N_COLUMNS))
+    out = np.empty(len(table), dtype=_STRUCTURED)
     out["descriptor"] = descriptors
     for column, name in enumerate(GEOMETRY):
         out[name] = table[:, column]
@@ -67,6 +68,23 @@ def describe(image, parameters):
     out["y"] = ((table[:, _Y] + 0.5) * scale_y - 0.5) / rows
     out["size"] *= math.sqrt(scale_x * scale_y)
     return out
+
+
+def no_descriptors(parameters):
+    """Return the descriptors of an image that cannot be had."""
+    return np.empty(0, dtype=_STRUCTURED) if parameters.geometry else _rows(None)
+
+
+def shrunk_shape(shape, max_pixels):
+    """Return the (rows, cols) to which an image of this shape is reduced; its own where it is small enough."""
+    rows, cols = shape
+    if max_pixels is None or rows * cols <= max_pixels:
+        return rows, cols
+    factor = math.sqrt(max_pixels / (rows * cols))
+    # A long thin image keeps one pixel across; then its length alone must give way.
+    small_rows = max(1, int(rows * factor))
+    small_cols = max(1, min(int(cols * factor), max_pixels // small_rows))
+    return min(small_rows, max_pixels // small_cols), small_cols
 
 
 def _gray_bytes(image):
@@ -87,13 +105,9 @@ def _shrink(gray, max_pixels):
     import cv2
 
     rows, cols = gray.shape
-    if max_pixels is None or rows * cols <= max_pixels:
+    small_rows, small_cols = shrunk_shape(gray.shape, max_pixels)
+    if (small_rows, small_cols) == (rows, cols):
         return gray, (1.0, 1.0)
-    factor = math.sqrt(max_pixels / (rows * cols))
-    # A long thin image keeps one pixel across; then its length alone must give way.
-    small_rows = max(1, int(rows * factor))
-    small_cols = max(1, min(int(cols * factor), max_pixels // small_rows))
-    small_rows = min(small_rows, max_pixels // small_cols)
     small = cv2.resize(gray, (small_cols, small_rows), interpolation=cv2.INTER_AREA)
     return small, (cols / small_cols, rows / small_rows)
 

@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from skimgfeat._parallel import run_batches
 from skimgfeat._validation import check_choice, check_integer, check_n_jobs, check_number
 from skimgfeat.descriptors._quantized_pca import _check_random_state
-from skimgfeat.descriptors._ragged import check_descriptors, descriptors_of, has_geometry
+from skimgfeat.descriptors._ragged import Images, descriptors_of, has_geometry
 
 # Rows of a matrix product. The last block is filled up with zeros: BLAS rounds small products in other ways, and what
 # an image gives must not depend on the images beside it.
@@ -62,8 +62,10 @@ def sample_descriptors(images, max_samples, random_state):
     for image, share in zip(images, _even_shares([len(image) for image in images], max_samples, random), strict=True):
         descriptors = descriptors_of(image)
         if share < len(descriptors):
-            descriptors = descriptors[np.sort(random.choice(len(descriptors), share, replace=False))]
-        parts.append(descriptors)
+            parts.append(descriptors[np.sort(random.choice(len(descriptors), share, replace=False))])
+        else:
+            # What is read from a store may be part of something larger, which a view would hold on to.
+            parts.append(descriptors.copy())
     sample = np.concatenate(parts)
     return sample.astype(np.result_type(sample.dtype, np.float32))
 
@@ -132,6 +134,30 @@ def check_pyramid_levels(owner, levels):
     return tuple(check_integer(owner, "pyramid_levels", side, minimum=1) for side in levels)
 
 
+class _PlacedImages(Images):
+    """Descriptors with the places of their keypoints."""
+
+    def chunks(self):
+        for start, images in super().chunks():
+            for index, image in enumerate(images, start):
+                self._check_places(index, image)
+            yield start, images
+            del images
+
+    def _check_places(self, index, image):
+        if not has_geometry(image):
+            raise ValueError(
+                f"{self._owner}: pyramid_levels above 1 need the places of the keypoints, but image {index} of X has "
+                "no geometry: compute descriptors with SIFT(geometry=True), or set pyramid_levels=(1,)."
+            )
+        for name in ("x", "y"):
+            if len(image) and not (image[name].min() >= 0 and image[name].max() <= 1):
+                raise ValueError(
+                    f"{self._owner}: image {index} of X has {name} from {image[name].min():g} to "
+                    f"{image[name].max():g}; x and y must be fractions of the image's width and height, from 0 to 1."
+                )
+
+
 class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of the encoders: what is known of an image is a sum over its descriptors, which then becomes its row.
 
@@ -170,26 +196,9 @@ class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         check_n_jobs(owner, self.n_jobs)
 
     def _check_images(self, X, n_columns=None):
-        """Return X as a list of arrays that the pyramid can be laid over."""
-        owner = type(self).__name__
-        images = check_descriptors(owner, X, n_columns=n_columns)
-        levels = check_pyramid_levels(owner, self.pyramid_levels)
-        if max(levels) == 1:
-            return images
-        for index, image in enumerate(images):
-            if not has_geometry(image):
-                raise ValueError(
-                    f"{owner}: pyramid_levels={self.pyramid_levels!r} needs the places of the keypoints, but image "
-                    f"{index} of X has no geometry: compute descriptors with SIFT(geometry=True), or set "
-                    "pyramid_levels=(1,)."
-                )
-            for name in ("x", "y"):
-                if len(image) and not (image[name].min() >= 0 and image[name].max() <= 1):
-                    raise ValueError(
-                        f"{owner}: image {index} of X has {name} from {image[name].min():g} to {image[name].max():g}; "
-                        "x and y must be fractions of the image's width and height, from 0 to 1."
-                    )
-        return images
+        """Return X as :class:`Images` that the pyramid can be laid over."""
+        images = _PlacedImages if max(check_pyramid_levels(type(self).__name__, self.pyramid_levels)) > 1 else Images
+        return images(type(self).__name__, X, n_columns=n_columns)
 
     def _check_magnitude(self, rows):
         if rows.dtype.kind == "f" and rows.size:
@@ -212,7 +221,9 @@ class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         ----------
         X : list of arrays of shape (n_descriptors_i, n_columns)
             Descriptors of each image, numbers of any type; or structured arrays of shape (n_descriptors_i,) with
-            geometry. Images without descriptors are allowed.
+            geometry. Images without descriptors are allowed. Or a sequence (of ``collections.abc.Sequence``) that reads
+            its arrays when it is sliced, such as a :class:`DescriptorStore`: some images at a time are read, once for
+            each pass.
         y : None
             Ignored; here for scikit-learn's conventions.
 
@@ -228,12 +239,13 @@ class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         """
         self._check_parameters()
         images = self._check_images(X)
-        self._learn(images, self._sample(images))
-        self._set_features(images)
+        sample = self._sample(images)
+        self._learn(images, sample)
+        self._set_features(sample)
         return self
 
-    def _set_features(self, images):
-        self.n_features_in_ = descriptors_of(images[0]).shape[1]
+    def _set_features(self, sample):
+        self.n_features_in_ = sample.shape[1]
         self._n_features_out = len(self.get_feature_names_out())
 
     def transform(self, X):
@@ -242,7 +254,8 @@ class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         X : list of arrays of shape (n_descriptors_i, n_columns)
-            Descriptors of each image, or structured arrays with geometry, as at ``fit``.
+            Descriptors of each image, or structured arrays with geometry, as at ``fit``, in a list or a sequence that
+            reads them.
 
         Returns
         -------
@@ -271,15 +284,17 @@ class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _run(self, images, pyramid, n_columns, function):
         """Call ``function(batch, sums)`` for every batch of images, a slice, on ``n_jobs`` threads."""
-        n_bytes = sum(image.nbytes for image in images) // len(images)
         # Batches have threads of their own.
         with _threadpools().limit(limits=1, user_api="blas"):
-            run_batches(
-                lambda batch: function(batch, self._sum(*self._segments(images[batch], pyramid))),
-                len(images),
-                bytes_per_item=n_bytes + np.dtype(float).itemsize * n_columns,
-                n_jobs=self.n_jobs,
-            )
+            for start, chunk in images.chunks():
+
+                def encode(batch, start=start, chunk=chunk):
+                    sums = self._sum(*self._segments(chunk[batch], pyramid))
+                    function(slice(start + batch.start, start + batch.stop), sums)
+
+                n_bytes = sum(image.nbytes for image in chunk) // len(chunk)
+                n_bytes += np.dtype(float).itemsize * n_columns
+                run_batches(encode, len(chunk), bytes_per_item=n_bytes, n_jobs=self.n_jobs)
 
     def _segments(self, images, pyramid):
         """Return the descriptors of a batch one below the other, and where each part of each image begins and ends."""

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from skimgfeat.descriptors._moments import row_blocks
+from skimgfeat.descriptors._moments import BLOCK_ROWS, cast_and_subtract, row_blocks
 
 # A value t, in units of its component's spread, is counted in the bin of 1 + |t| among the floating-point numbers of
 # 11 fraction bits: bins as wide as 2**-11 where |t| < 1, twice as wide where |t| < 3, and so on. No row of n lies
@@ -27,11 +27,16 @@ def _bin_centers():
 
 def _bin_indices(values):
     """Return the bin of each value, which is in units of the spread."""
-    bins = np.add(np.minimum(np.abs(values), _FARTHEST), 1, dtype=np.float32).view(np.int32)
+    magnitudes = np.abs(values).astype(np.float32)
+    np.minimum(magnitudes, _FARTHEST, out=magnitudes)
+    magnitudes += 1
+    bins = magnitudes.view(np.int32)
     bins >>= _DROPPED_BITS
     bins -= _ONE
     # ~bin is -1 - bin: the mirror image.
-    return np.where(values < 0, ~bins, bins) + _HALF
+    bins ^= -(values < 0).view(np.int8)
+    bins += _HALF
+    return bins
 
 
 def _unit_weights(components, spread):
@@ -71,8 +76,9 @@ class ProjectionHistogram:
     def update(self, rows):
         """Count rows, an array of shape (n, n_features)."""
         first_bins = np.arange(len(self._counts)) * self._counts.shape[1]
+        buffer = np.empty((min(len(rows), BLOCK_ROWS), rows.shape[1]))
         for block in row_blocks(len(rows)):
-            values = np.subtract(rows[block], self._mean, dtype=float) @ self._weights
+            values = cast_and_subtract(rows[block], self._mean, buffer) @ self._weights
             np.minimum(self._smallest, values.min(axis=0), out=self._smallest)
             np.maximum(self._largest, values.max(axis=0), out=self._largest)
             np.add.at(self._counts.reshape(-1), (_bin_indices(values) + first_bins).ravel(), 1)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Images of a lazy sequence that are held at a time.
-_CHUNK_IMAGES = 64
+# Of a lazy sequence, what is held at a time: so many images at first, then as many as have so many bytes.
+_FIRST_IMAGES = 16
+_CHUNK_BYTES = 4 << 20
 
 GEOMETRY = ("x", "y", "size", "angle", "response")
 
@@ -20,21 +21,29 @@ def geometry_dtype(dtype, n_columns):
     return np.dtype([("descriptor", dtype, (n_columns,)), *((name, np.float32) for name in GEOMETRY)])
 
 
-def iter_chunks(owner, X, *, n_columns=None):
-    """Yield the descriptors of a few images at a time, lists as :func:`check_descriptors` returns them.
+def is_lazy(X):
+    """Tell whether X makes its arrays when it is sliced."""
+    return isinstance(X, Sequence) and not isinstance(X, (list, tuple, str, bytes)) and len(X) > 0
 
-    X is what that function takes, or a lazy sequence (of ``collections.abc.Sequence``) that makes its arrays when it is
-    sliced: a store larger than memory, which one chunk after another is read from.
+
+def iter_chunks(owner, X, *, n_columns=None):
+    """Yield the descriptors of some images at a time, lists as :func:`check_descriptors` returns them.
+
+    X is what that function takes, which is one chunk, or a lazy sequence (of ``collections.abc.Sequence``) that makes
+    its arrays when it is sliced: a store larger than memory, which one chunk after another is read from.
     """
-    is_lazy = isinstance(X, Sequence) and not isinstance(X, (list, tuple, str, bytes)) and len(X) > 0
-    if not is_lazy:
-        X = check_descriptors(owner, X, n_columns=n_columns)
-    for start in range(0, len(X), _CHUNK_IMAGES):
-        images = list(X[start : start + _CHUNK_IMAGES])
-        if is_lazy:
-            images = check_descriptors(owner, images, n_columns=n_columns, start=start)
-            n_columns = descriptors_of(images[0]).shape[1]
+    if not is_lazy(X):
+        yield check_descriptors(owner, X, n_columns=n_columns)
+        return
+    start, size = 0, _FIRST_IMAGES
+    while start < len(X):
+        images = check_descriptors(owner, list(X[start : start + size]), n_columns=n_columns, start=start)
+        n_columns = descriptors_of(images[0]).shape[1]
+        start += len(images)
+        n_bytes = sum(image.nbytes for image in images)
+        size = max(1, min(2 * size, _CHUNK_BYTES * len(images) // max(1, n_bytes)))
         yield images
+        del images  # while the next are read
 
 
 def check_descriptors(owner, X, *, n_columns=None, start=0):
@@ -77,6 +86,44 @@ def check_descriptors(owner, X, *, n_columns=None, start=0):
                 "compute them all with the same setting of SIFT(geometry=...)."
             )
     return images
+
+
+class Images:
+    """Checked descriptors of images, to go over more than once.
+
+    Those of a lazy sequence are read again each time, chunk by chunk, and not kept.
+
+    Parameters
+    ----------
+    owner : str
+        The estimator's name, for messages.
+    X : list or lazy sequence
+        As for :func:`iter_chunks`.
+    n_columns : int or None, default=None
+        The d that is expected; None takes that of the first image.
+    """
+
+    def __init__(self, owner, X, *, n_columns=None):
+        self._owner, self._n_columns = owner, n_columns
+        self._X = X if is_lazy(X) else check_descriptors(owner, X, n_columns=n_columns)
+
+    def __len__(self):
+        return len(self._X)
+
+    def __iter__(self):
+        for _, images in self.chunks():
+            yield from images
+
+    def chunks(self):
+        """Yield (start, images) until there are no more."""
+        start = 0
+        if not is_lazy(self._X):
+            yield start, self._X
+            return
+        for images in iter_chunks(self._owner, self._X, n_columns=self._n_columns):
+            yield start, images
+            start += len(images)
+            del images
 
 
 def has_geometry(image):

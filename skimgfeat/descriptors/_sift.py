@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._base import ImageMap
 from skimgfeat._images import check_images, n_dimensions, resolve_shape
-from skimgfeat._parallel import run_batches
+from skimgfeat._lazy import map_images
 from skimgfeat._validation import (
     check_choice,
     check_flag,
@@ -17,12 +17,11 @@ from skimgfeat._validation import (
     check_n_jobs,
     check_number,
 )
-from skimgfeat.descriptors._describe import SIFTParameters, describe
+from skimgfeat.descriptors._describe import SIFTParameters, describe, no_descriptors, shrunk_shape
 from skimgfeat.descriptors._threads import one_cv2_thread
+from skimgfeat.io import ImageCollection
 
 _RANKINGS = ("response_size", "response", "size")
-# So much work that every image is a batch.
-_BYTES_PER_IMAGE = 1 << 30
 
 
 def _check_non_negative_number(owner, name, value, *, zero):
@@ -58,39 +57,39 @@ def _is_list_of_images(X):
     return is_list and len(X) > 0 and np.ndim(X[0]) > 1
 
 
-def _check_image(owner, index, image, image_shape):
-    """Return one image of a list as an array of real numbers that are finite."""
+def _check_image(owner, name, image, image_shape):
+    """Return one image as an array of real numbers that are finite."""
     image = np.asarray(image)
     if image.ndim not in (2, 3) or image.size == 0:
         raise ValueError(
-            f"{owner}: image {index} of X has shape {image.shape}; each must be (rows, cols) "
+            f"{owner}: {name} of X has shape {image.shape}; each must be (rows, cols) "
             "or (rows, cols, channels), and not empty."
         )
     if image.dtype.kind not in "buif":
-        raise TypeError(f"{owner}: image {index} of X must hold real numbers, got dtype {image.dtype}.")
+        raise TypeError(f"{owner}: {name} of X must hold real numbers, got dtype {image.dtype}.")
     if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise ValueError(f"{owner}: image {index} of X contains NaN or infinity.")
+        raise ValueError(f"{owner}: {name} of X contains NaN or infinity.")
     resolve_shape(owner, image_shape, image.shape)
     return image
 
 
-def _check_pixels(owner, index, image):
+def _check_pixels(owner, name, image):
     """Refuse channels that are not gray or RGB, and values that are not gray levels."""
     if image.ndim == 3 and image.shape[2] not in (1, 3):
         raise ValueError(
-            f"{owner}: X must hold gray images or RGB images with 3 channels, but image {index} has shape "
+            f"{owner}: X must hold gray images or RGB images with 3 channels, but {name} has shape "
             f"{image.shape}. Channels come last; drop an alpha channel with X[..., :3]."
         )
     if image.dtype.newbyteorder("=") in (np.uint8, np.uint16, bool):
         return
     if image.min() < 0:
         raise ValueError(
-            f"Negative values in data passed to {owner}: image {index} of X goes down to {image.min():g}; "
+            f"Negative values in data passed to {owner}: {name} of X goes down to {image.min():g}; "
             "shift the images to [0, 1]."
         )
     if image.max() > 1:
         raise ValueError(
-            f"{owner}: image {index} of X is {image.dtype} with values up to {image.max():g}; they must lie in "
+            f"{owner}: {name} of X is {image.dtype} with values up to {image.max():g}; they must lie in "
             "[0, 1]: divide by the full scale, or convert levels from 0 to 255 with X.astype(np.uint8)."
         )
 
@@ -144,9 +143,9 @@ class SIFT(ImageMap):
     Attributes
     ----------
     image_shape_ : tuple of int or None
-        Shape of the images seen at ``fit``; None where their shapes differed.
+        Shape of the images seen at ``fit``; None where their shapes differed or, in a collection, are not known.
     n_features_in_ : int
-        rows x cols x channels of the images seen at ``fit``; missing where their shapes differed.
+        rows x cols x channels of the images seen at ``fit``; missing where ``image_shape_`` is None.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names of the data frame seen at ``fit``, where X was one.
 
@@ -240,7 +239,7 @@ class SIFT(ImageMap):
         ----------
         X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
             Gray or RGB images, or rows laid out by ``image_shape``; or a list or object array of images of any sizes,
-            types and either kind.
+            types and either kind; or an :class:`ImageCollection`, of which nothing is decoded.
         y : None
             Ignored; here for scikit-learn's conventions.
 
@@ -266,12 +265,19 @@ class SIFT(ImageMap):
         Parameters
         ----------
         X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
-            Images of any size; rows of the width seen at ``fit``; or a list or object array of images.
+            Images of any size; rows of the width seen at ``fit``; or a list or object array of images; or an
+            :class:`ImageCollection`, of which as many images are decoded at a time as there are threads.
 
         Returns
         -------
         descriptors : list of ndarray of shape (k_i, 128), uint8
-            One array an image, best keypoints first; structured arrays of shape (k_i,) with ``geometry``.
+            One array an image, best keypoints first; structured arrays of shape (k_i,) with ``geometry``. An image of a
+            collection that cannot be had is without descriptors, where the collection has ``on_error="nan"``.
+
+        Warns
+        -----
+        FailedImagesWarning
+            Where there are such images.
 
         Raises
         ------
@@ -280,25 +286,46 @@ class SIFT(ImageMap):
         ValueError
             For images that are neither gray nor RGB, floats outside [0, 1], NaN, rows of another width than at ``fit``,
             and an empty X.
+        ImageError
+            For an image of a collection that cannot be had, where it has ``on_error="raise"``.
         """
         check_is_fitted(self, "image_shape_")
+        owner = type(self).__name__
         images = self._check_input(X, reset=False)
-        parameters = check_sift_parameters(type(self).__name__, self)
-        out: list = [None] * len(images)
+        parameters = check_sift_parameters(owner, self)
 
-        def fill(batch):
-            for index in range(batch.start, batch.stop):
-                out[index] = describe(images[index], parameters)
+        def describe_one(image):
+            if images is X:
+                image = _check_image(owner, "an image", image, check_image_shape(owner, self.image_shape))
+                _check_pixels(owner, "an image", image)
+            return describe(image, parameters)
 
         with one_cv2_thread():
-            run_batches(fill, len(images), bytes_per_item=_BYTES_PER_IMAGE, n_jobs=self.n_jobs)
-        return out
+            return map_images(owner, describe_one, images, no_descriptors(parameters), n_jobs=self.n_jobs)
+
+    def _reservations(self, images):
+        """Return for each image None, or what a long run has to say of it beside its descriptors."""
+        reservations = []
+        for image in images:
+            shape = np.shape(image)[:2] if np.ndim(image) > 1 else self.image_shape_[:2]
+            small = shrunk_shape(shape, self.max_pixels)
+            note = "shrunk from {}x{} to {}x{} pixels (max_pixels)".format(*shape, *small)
+            reservations.append(None if small == shape else note)
+        return reservations
 
     def _check_input(self, X, *, reset):
+        """Return X as checked images; a collection as it is, since its images are checked when they are decoded."""
         owner = type(self).__name__
+        if isinstance(X, ImageCollection):
+            check_image_shape(owner, self.image_shape)
+            if len(X) == 0:
+                raise ValueError(f"{owner}: X holds no images; found 0 sample(s) while a minimum of 1 is required.")
+            if reset:
+                self._remember_shapes({X.image_shape} - {None})
+            return X
         if _is_list_of_images(X):
             wanted = check_image_shape(owner, self.image_shape)
-            images = [_check_image(owner, index, image, wanted) for index, image in enumerate(X)]
+            images = [_check_image(owner, f"image {index}", image, wanted) for index, image in enumerate(X)]
             if reset:
                 self._remember_shapes({image.shape for image in images})
         elif reset:
@@ -309,11 +336,11 @@ class SIFT(ImageMap):
         else:
             images = check_images(self, X, reset=False)
         for index, image in enumerate(images):
-            _check_pixels(owner, index, image)
+            _check_pixels(owner, f"image {index}", image)
         return images
 
     def _remember_shapes(self, shapes):
-        """Set the fitted attributes for a list of images; of several shapes, none is expected again."""
+        """Set the fitted attributes for images of these shapes; where there is not just one, none is expected again."""
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
         self.image_shape_ = None

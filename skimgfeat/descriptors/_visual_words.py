@@ -94,5 +94,5 @@ class VisualWordEncoder(DescriptorEncoder):
         for start in range(0, len(sample), size):
             self.kmeans_.partial_fit(sample[order[start : start + size]])
         self._count(images, sample)
-        self._set_features(images)
+        self._set_features(sample)
         return self
