@@ -31,6 +31,7 @@ import skimgfeat
 from skimgfeat import (
     HOG,
     LBP,
+    ColorHistogram,
     Connectivity,
     ContourFeatures,
     Flatten,
@@ -54,6 +55,9 @@ PIXELS = {"pixels_per_cell": (1, 1), "cells_per_block": (1, 1), **ROWS}
 
 # scikit-learn's checks show an estimator rows of a few values: images of one row here.
 SMALL = [
+    ColorHistogram(bins=6, **ROWS),
+    ColorHistogram("hsv", bins=3, **ROWS),
+    ColorHistogram("lab", bins=4, joint=False, normalize=False, **ROWS),
     Connectivity(**ROWS),
     ContourFeatures(**ROWS),
     Flatten(**ROWS),
@@ -84,6 +88,7 @@ OF_FILES = [ImageReader()]
 BY_TYPE = {"scales_dtypes": False}
 COLOR = {"image_shape": (16, 20, 3)}
 DEFAULT = [
+    (ColorHistogram(), {}),
     (Connectivity(), {}),
     (ContourFeatures(), {}),
     (Flatten(), {}),
@@ -100,6 +105,8 @@ DEFAULT = [
     (Zoning(), {}),
 ]
 VARIANTS = [
+    (ColorHistogram("hsv"), COLOR),
+    (ColorHistogram("lab", bins=(4, 15, 17), joint=False), COLOR),
     (Flatten(), COLOR),
     (HandcraftedFeatures(), COLOR | BY_TYPE),
     (HandcraftedFeatures(threshold=0.5, polarity="dark"), {}),

@@ -40,6 +40,14 @@ BLOCKS = {
     "transform_sqrt": FLAG,
 }
 INVALID = {
+    "ColorHistogram": {
+        "color_space": ([None, 1, True, ["rgb"]], ["RGB", "", "luv"]),
+        "bins": ([None, 8.0, "8", True, (8, 8.0, 8), (8, "8", 8), {8}], [0, -1, (), (8, 8), (8, 8, 8, 8), (8, 0, 8)]),
+        "joint": FLAG,
+        "normalize": FLAG,
+        "image_shape": IMAGE_SHAPE,
+        "n_jobs": N_JOBS,
+    },
     "Connectivity": FAMILY,
     "ContourFeatures": FAMILY,
     "Flatten": {"image_shape": IMAGE_SHAPE},
@@ -167,6 +175,10 @@ VALID = {
     "on_error": ["nan"],
     "max_pixels": [np.int64(5), None],
     "max_bytes": [np.int64(5), None],
+    "color_space": ["hsv"],
+    "bins": [np.int64(2), [2, 3, 4], np.array([4, 3, 2])],
+    "joint": [np.False_],
+    "normalize": [np.False_],
 }
 
 
