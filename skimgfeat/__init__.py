@@ -6,6 +6,7 @@ from importlib import import_module
 _PUBLIC = {
     "HOG": "skimgfeat.features",
     "LBP": "skimgfeat.features",
+    "BBoxCrop": "skimgfeat.preprocessing",
     "ColorHistogram": "skimgfeat.features",
     "Connectivity": "skimgfeat.features",
     "ContourFeatures": "skimgfeat.features",

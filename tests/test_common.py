@@ -31,6 +31,7 @@ import skimgfeat
 from skimgfeat import (
     HOG,
     LBP,
+    BBoxCrop,
     ColorHistogram,
     Connectivity,
     ContourFeatures,
@@ -81,7 +82,7 @@ SMALL = [
 ]
 
 # Those that take no numbers; see EXPECTED_FAILED_CHECKS.
-OF_FILES = [ImageReader()]
+OF_FILES = [BBoxCrop(), ImageReader()]
 
 # Default settings, and the image shape to check them with where 16 x 20 does not fit; then variants. Rounding a color
 # to gray, and Otsu's threshold, which is found among the levels of a type, depend on the type.
@@ -135,7 +136,7 @@ def call(check, *arguments):
 def test_the_lists_are_complete():
     of_files = {type(estimator) for estimator in OF_FILES}
     of_images = {type(estimator) for estimator in SMALL}
-    assert len(public_estimators()) == 15
+    assert len(public_estimators()) == 17
     assert of_images | of_files == public_estimators()
     assert of_images.isdisjoint(of_files)
     assert [type(estimator) for estimator, _ in DEFAULT] == sorted(of_images, key=lambda e: e.__name__.lower())
@@ -174,11 +175,44 @@ def test_scikit_learn_leaves_no_check_out(estimator):
 
 
 # What an estimator that takes no rows of numbers cannot pass, and why. Each check is run all the same: a test fails
-# where one passes. tests/preprocessing/test_image_reader.py asks the same of paths.
+# where one passes. tests/preprocessing asks the same of paths and tables.
 _SHOWS_NUMBERS = "gives numbers for paths, which are refused with TypeError"
 _INDEXES_OUTPUT = "takes the output for an array of two dimensions; it is a collection of images"
-_EXPECTS_MESSAGE = "expects the error that refuses other numbers; every number is refused, with TypeError"
+_EXPECTS_MESSAGE = "expects the error that refuses other numbers; every number is refused, whatever it is"
+_SHOWS_NO_BOXES = "gives rows of numbers and no boxes, which are refused with ValueError"
 EXPECTED_FAILED_CHECKS = {
+    BBoxCrop: {
+        "check_array_api_input": _SHOWS_NO_BOXES,
+        "check_complex_data": _EXPECTS_MESSAGE,
+        "check_dict_unchanged": _SHOWS_NO_BOXES,
+        "check_dont_overwrite_parameters": _SHOWS_NO_BOXES,
+        "check_dtype_object": _SHOWS_NO_BOXES,
+        "check_estimator_sparse_array": _EXPECTS_MESSAGE,
+        "check_estimator_sparse_matrix": _EXPECTS_MESSAGE,
+        "check_estimator_sparse_tag": _EXPECTS_MESSAGE,
+        "check_estimators_dtypes": _SHOWS_NO_BOXES,
+        "check_estimators_empty_data_messages": _EXPECTS_MESSAGE,
+        "check_estimators_fit_returns_self": _SHOWS_NO_BOXES,
+        "check_estimators_nan_inf": _EXPECTS_MESSAGE,
+        "check_estimators_overwrite_params": _SHOWS_NO_BOXES,
+        "check_estimators_pickle": _SHOWS_NO_BOXES,
+        "check_f_contiguous_array_estimator": _SHOWS_NO_BOXES,
+        "check_fit2d_1feature": _SHOWS_NO_BOXES,
+        "check_fit2d_1sample": _SHOWS_NO_BOXES,
+        "check_fit2d_predict1d": _SHOWS_NO_BOXES,
+        "check_fit_check_is_fitted": _SHOWS_NO_BOXES,
+        "check_fit_idempotent": _SHOWS_NO_BOXES,
+        "check_fit_score_takes_y": _SHOWS_NO_BOXES,
+        "check_methods_sample_order_invariance": _SHOWS_NO_BOXES,
+        "check_methods_subset_invariance": _SHOWS_NO_BOXES,
+        "check_n_features_in": _SHOWS_NO_BOXES,
+        "check_pipeline_consistency": _SHOWS_NO_BOXES,
+        "check_positive_only_tag_during_fit": _SHOWS_NO_BOXES,
+        "check_readonly_memmap_input": _SHOWS_NO_BOXES,
+        "check_transformer_data_not_an_array": _SHOWS_NO_BOXES,
+        "check_transformer_general": _SHOWS_NO_BOXES,
+        "check_transformer_preserve_dtypes": _SHOWS_NO_BOXES,
+    },
     ImageReader: {
         "check_array_api_input": _SHOWS_NUMBERS,
         "check_complex_data": _EXPECTS_MESSAGE,
@@ -211,7 +245,7 @@ EXPECTED_FAILED_CHECKS = {
         "check_transformer_data_not_an_array": _SHOWS_NUMBERS,
         "check_transformer_general": _SHOWS_NUMBERS,
         "check_transformer_preserve_dtypes": _SHOWS_NUMBERS,
-    }
+    },
 }
 
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
@@ -13,6 +14,7 @@ from sklearn.utils import get_tags
 import skimgfeat
 
 PATHS = ["first.png", "second.png"]
+BOXES = pd.DataFrame({"path": PATHS, "x_min": 0.1, "y_min": 0.2, "x_max": 0.3, "y_max": 0.4})
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 36), dtype=np.uint8)
 
 # (values of the wrong kind, values out of range)
@@ -39,7 +41,33 @@ BLOCKS = {
     "block_norm": ([None, 2, ["L2"]], ["l2", "L3", ""]),
     "transform_sqrt": FLAG,
 }
+READING = {
+    "mode": ([None, 3, ["rgb"]], ["RGB", "color", ""]),
+    "dtype": ([None, np.uint8, 8], ["float64", "u1", ""]),
+    "orientation": ([None, 6, True], ["EXIF", "none", ""]),
+    "draft": ([64, 64.0, "64", (64.0, 64), {64, 65}, True], [(), (64,), (0, 64), (64, -1), (1, 2, 3)]),
+    "root": ([3, ["."], True], ["", b""]),
+    "on_error": ([None, 3, True], ["skip", "NaN", ""]),
+    "max_pixels": ([1e6, "9", True], [0, -1]),
+    "max_bytes": ([1e6, "9", True], [0, -1]),
+}
 INVALID = {
+    "BBoxCrop": READING
+    | {
+        "columns": (
+            [None, 5, "path", ("path", 1, 2, 3, 4), {"path": 1}],
+            [
+                (),
+                ("path",),
+                ("path", "x_min", "y_min", "x_max", "x_max"),
+                ("photo", "x_min", "y_min", "x_max", "y_max"),
+            ],
+        ),
+        "units": ([None, 1, ["pixel"]], ["pixels", "Normalized", ""]),
+        "context": ([None, "0", [0], True, 1j], [-0.1, np.nan, np.inf]),
+        "square": FLAG,
+        "rotation": ([3, ["rotation"], True], ["turn"]),
+    },
     "ColorHistogram": {
         "color_space": ([None, 1, True, ["rgb"]], ["RGB", "", "luv"]),
         "bins": ([None, 8.0, "8", True, (8, 8.0, 8), (8, "8", 8), {8}], [0, -1, (), (8, 8), (8, 8, 8, 8), (8, 0, 8)]),
@@ -62,16 +90,7 @@ INVALID = {
         )
     },
     "HuMoments": FAMILY,
-    "ImageReader": {
-        "mode": ([None, 3, ["rgb"]], ["RGB", "color", ""]),
-        "dtype": ([None, np.uint8, 8], ["float64", "u1", ""]),
-        "orientation": ([None, 6, True], ["EXIF", "none", ""]),
-        "draft": ([64, 64.0, "64", (64.0, 64), {64, 65}, True], [(), (64,), (0, 64), (64, -1), (1, 2, 3)]),
-        "root": ([3, ["."], True], ["", b""]),
-        "on_error": ([None, 3, True], ["skip", "NaN", ""]),
-        "max_pixels": ([1e6, "9", True], [0, -1]),
-        "max_bytes": ([1e6, "9", True], [0, -1]),
-    },
+    "ImageReader": READING,
     "LBP": {"image_shape": IMAGE_SHAPE, "n_jobs": N_JOBS},
     "ProjectionHistograms": FAMILY,
     "QuadrantDensity": FAMILY,
@@ -94,7 +113,7 @@ def make(name, **parameters):
 
 
 def samples(name):
-    return PATHS if name == "ImageReader" else IMAGES
+    return {"BBoxCrop": BOXES, "ImageReader": PATHS}.get(name, IMAGES)
 
 
 def cases():
@@ -152,6 +171,11 @@ def test_stored_as_given(name):
 
 
 VALID = {
+    "columns": [["path", "x_min", "y_min", "x_max", "y_max"]],
+    "units": ["pixel"],
+    "context": [np.float32(0.5), 1],
+    "square": [np.True_],
+    "rotation": ["x_min", None],
     "image_shape": [[32, 36], (np.int64(32), -1), np.array([-1, 36])],
     "threshold": ["otsu", np.float32(0.5), -1],
     "polarity": ["dark"],
@@ -191,7 +215,7 @@ def test_kept_by_fit_and_transform(name):
             first = estimator.fit(samples(name)).transform(samples(name))
             assert getattr(estimator, parameter) is value
             assert repr(clone(estimator)) == repr(estimator)
-            if name == "ImageReader":  # there is nothing at these paths, and nothing is looked at
+            if name in ("BBoxCrop", "ImageReader"):  # there is nothing at these paths, and nothing is looked at
                 continue
             plain = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
             twin = make(name, **{parameter: tuple(plain) if isinstance(plain, list) else plain})
