@@ -34,6 +34,8 @@ from skimgfeat import (
     SIFT,
     VLAD,
     BagOfVisualWords,
+    BBoxCrop,
+    ColorHistogram,
     Connectivity,
     ContourFeatures,
     DescriptorCodec,
@@ -60,6 +62,9 @@ PIXELS = {"pixels_per_cell": (1, 1), "cells_per_block": (1, 1), **ROWS}
 
 # scikit-learn's checks show an estimator rows of a few values: images of one row here.
 SMALL = [
+    ColorHistogram(bins=6, **ROWS),
+    ColorHistogram("hsv", bins=3, **ROWS),
+    ColorHistogram("lab", bins=4, joint=False, normalize=False, **ROWS),
     Connectivity(**ROWS),
     ContourFeatures(**ROWS),
     Flatten(**ROWS),
@@ -86,7 +91,7 @@ SMALL = [
 ]
 
 # Those that take no numbers; see EXPECTED_FAILED_CHECKS.
-OF_FILES = [ImageReader()]
+OF_FILES = [BBoxCrop(), ImageReader()]
 # Those that take or give lists of arrays: tests/descriptors/test_ragged_common.py asks them the same.
 RAGGED = {BagOfVisualWords, DescriptorCodec, FisherVector, SIFT, VLAD}
 # Estimators of plain rows: check_image_estimator is not for them.
@@ -97,6 +102,7 @@ OF_ROWS = {QuantizedPCA}
 BY_TYPE = {"scales_dtypes": False}
 COLOR = {"image_shape": (16, 20, 3)}
 DEFAULT = [
+    (ColorHistogram(), {}),
     (Connectivity(), {}),
     (ContourFeatures(), {}),
     (Flatten(), {}),
@@ -113,6 +119,8 @@ DEFAULT = [
     (Zoning(), {}),
 ]
 VARIANTS = [
+    (ColorHistogram("hsv"), COLOR),
+    (ColorHistogram("lab", bins=(4, 15, 17), joint=False), COLOR),
     (Flatten(), COLOR),
     (HandcraftedFeatures(), COLOR | BY_TYPE),
     (HandcraftedFeatures(threshold=0.5, polarity="dark"), {}),
@@ -141,7 +149,7 @@ def call(check, *arguments):
 def test_the_lists_are_complete():
     of_files = {type(estimator) for estimator in OF_FILES}
     of_numbers = {type(estimator) for estimator in SMALL}
-    assert len(public_estimators()) == 21
+    assert len(public_estimators()) == 23
     assert of_numbers | of_files | RAGGED == public_estimators()
     assert len(of_numbers) + len(of_files) + len(RAGGED) == len(public_estimators())
     assert [type(estimator) for estimator, _ in DEFAULT] == sorted(
@@ -182,11 +190,44 @@ def test_scikit_learn_leaves_no_check_out(estimator):
 
 
 # What an estimator that takes no rows of numbers cannot pass, and why. Each check is run all the same: a test fails
-# where one passes. tests/preprocessing/test_image_reader.py asks the same of paths.
+# where one passes. tests/preprocessing asks the same of paths and tables.
 _SHOWS_NUMBERS = "gives numbers for paths, which are refused with TypeError"
 _INDEXES_OUTPUT = "takes the output for an array of two dimensions; it is a collection of images"
-_EXPECTS_MESSAGE = "expects the error that refuses other numbers; every number is refused, with TypeError"
+_EXPECTS_MESSAGE = "expects the error that refuses other numbers; every number is refused, whatever it is"
+_SHOWS_NO_BOXES = "gives rows of numbers and no boxes, which are refused with ValueError"
 EXPECTED_FAILED_CHECKS = {
+    BBoxCrop: {
+        "check_array_api_input": _SHOWS_NO_BOXES,
+        "check_complex_data": _EXPECTS_MESSAGE,
+        "check_dict_unchanged": _SHOWS_NO_BOXES,
+        "check_dont_overwrite_parameters": _SHOWS_NO_BOXES,
+        "check_dtype_object": _SHOWS_NO_BOXES,
+        "check_estimator_sparse_array": _EXPECTS_MESSAGE,
+        "check_estimator_sparse_matrix": _EXPECTS_MESSAGE,
+        "check_estimator_sparse_tag": _EXPECTS_MESSAGE,
+        "check_estimators_dtypes": _SHOWS_NO_BOXES,
+        "check_estimators_empty_data_messages": _EXPECTS_MESSAGE,
+        "check_estimators_fit_returns_self": _SHOWS_NO_BOXES,
+        "check_estimators_nan_inf": _EXPECTS_MESSAGE,
+        "check_estimators_overwrite_params": _SHOWS_NO_BOXES,
+        "check_estimators_pickle": _SHOWS_NO_BOXES,
+        "check_f_contiguous_array_estimator": _SHOWS_NO_BOXES,
+        "check_fit2d_1feature": _SHOWS_NO_BOXES,
+        "check_fit2d_1sample": _SHOWS_NO_BOXES,
+        "check_fit2d_predict1d": _SHOWS_NO_BOXES,
+        "check_fit_check_is_fitted": _SHOWS_NO_BOXES,
+        "check_fit_idempotent": _SHOWS_NO_BOXES,
+        "check_fit_score_takes_y": _SHOWS_NO_BOXES,
+        "check_methods_sample_order_invariance": _SHOWS_NO_BOXES,
+        "check_methods_subset_invariance": _SHOWS_NO_BOXES,
+        "check_n_features_in": _SHOWS_NO_BOXES,
+        "check_pipeline_consistency": _SHOWS_NO_BOXES,
+        "check_positive_only_tag_during_fit": _SHOWS_NO_BOXES,
+        "check_readonly_memmap_input": _SHOWS_NO_BOXES,
+        "check_transformer_data_not_an_array": _SHOWS_NO_BOXES,
+        "check_transformer_general": _SHOWS_NO_BOXES,
+        "check_transformer_preserve_dtypes": _SHOWS_NO_BOXES,
+    },
     ImageReader: {
         "check_array_api_input": _SHOWS_NUMBERS,
         "check_complex_data": _EXPECTS_MESSAGE,
@@ -219,7 +260,7 @@ EXPECTED_FAILED_CHECKS = {
         "check_transformer_data_not_an_array": _SHOWS_NUMBERS,
         "check_transformer_general": _SHOWS_NUMBERS,
         "check_transformer_preserve_dtypes": _SHOWS_NUMBERS,
-    }
+    },
 }
 
 

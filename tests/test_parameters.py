@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
@@ -14,9 +15,10 @@ import skimgfeat
 from skimgfeat.descriptors._ragged import GEOMETRY
 
 PATHS = ["first.png", "second.png"]
+BOXES = pd.DataFrame({"path": PATHS, "x_min": 0.1, "y_min": 0.2, "x_max": 0.3, "y_max": 0.4})
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 36), dtype=np.uint8)
 # What is not fitted on images, and what it is fitted on.
-OTHER_INPUT = {"ImageReader": PATHS, "QuantizedPCA": IMAGES.reshape(-1, 96)}
+OTHER_INPUT = {"BBoxCrop": BOXES, "ImageReader": PATHS, "QuantizedPCA": IMAGES.reshape(-1, 96)}
 DESCRIPTORS = np.zeros((3, 40), dtype=[("descriptor", np.uint8, (8,)), *((name, "f4") for name in GEOMETRY)])
 DESCRIPTORS["descriptor"] = IMAGES.reshape(-1, 8)[:120].reshape(3, 40, 8)
 DESCRIPTORS["x"] = DESCRIPTORS["y"] = np.linspace(0, 1, 40)
@@ -70,13 +72,47 @@ CODES = {
 }
 OPTIONAL_COUNT = ([2.0, "2", True, [2]], [0, -1])
 NUMBER = [None, "0.5", True, [0.5], 1j]
+READING = {
+    "mode": ([None, 3, ["rgb"]], ["RGB", "color", ""]),
+    "dtype": ([None, np.uint8, 8], ["float64", "u1", ""]),
+    "orientation": ([None, 6, True], ["EXIF", "none", ""]),
+    "draft": ([64, 64.0, "64", (64.0, 64), {64, 65}, True], [(), (64,), (0, 64), (64, -1), (1, 2, 3)]),
+    "root": ([3, ["."], True], ["", b""]),
+    "on_error": ([None, 3, True], ["skip", "NaN", ""]),
+    "max_pixels": ([1e6, "9", True], [0, -1]),
+    "max_bytes": ([1e6, "9", True], [0, -1]),
+}
 INVALID = {
+    "BBoxCrop": READING
+    | {
+        "columns": (
+            [None, 5, "path", ("path", 1, 2, 3, 4), {"path": 1}],
+            [
+                (),
+                ("path",),
+                ("path", "x_min", "y_min", "x_max", "x_max"),
+                ("photo", "x_min", "y_min", "x_max", "y_max"),
+            ],
+        ),
+        "units": ([None, 1, ["pixel"]], ["pixels", "Normalized", ""]),
+        "context": ([None, "0", [0], True, 1j], [-0.1, np.nan, np.inf]),
+        "square": FLAG,
+        "rotation": ([3, ["rotation"], True], ["turn"]),
+    },
     "BagOfVisualWords": ENCODER
     | WORDS
     | {
         "use_idf": FLAG,
         "n_neighbors": (COUNT[0], [*COUNT[1], 6]),
         "bandwidth": (["1", True, [1.0], 1j], [0, -1, np.nan, np.inf]),
+    },
+    "ColorHistogram": {
+        "color_space": ([None, 1, True, ["rgb"]], ["RGB", "", "luv"]),
+        "bins": ([None, 8.0, "8", True, (8, 8.0, 8), (8, "8", 8), {8}], [0, -1, (), (8, 8), (8, 8, 8, 8), (8, 0, 8)]),
+        "joint": FLAG,
+        "normalize": FLAG,
+        "image_shape": IMAGE_SHAPE,
+        "n_jobs": N_JOBS,
     },
     "Connectivity": FAMILY,
     "ContourFeatures": FAMILY,
@@ -107,16 +143,7 @@ INVALID = {
         )
     },
     "HuMoments": FAMILY,
-    "ImageReader": {
-        "mode": ([None, 3, ["rgb"]], ["RGB", "color", ""]),
-        "dtype": ([None, np.uint8, 8], ["float64", "u1", ""]),
-        "orientation": ([None, 6, True], ["EXIF", "none", ""]),
-        "draft": ([64, 64.0, "64", (64.0, 64), {64, 65}, True], [(), (64,), (0, 64), (64, -1), (1, 2, 3)]),
-        "root": ([3, ["."], True], ["", b""]),
-        "on_error": ([None, 3, True], ["skip", "NaN", ""]),
-        "max_pixels": ([1e6, "9", True], [0, -1]),
-        "max_bytes": ([1e6, "9", True], [0, -1]),
-    },
+    "ImageReader": READING,
     "LBP": {"image_shape": IMAGE_SHAPE, "n_jobs": N_JOBS},
     "ProjectionHistograms": FAMILY,
     "QuadrantDensity": FAMILY,
@@ -221,6 +248,11 @@ def test_stored_as_given(name):
 
 
 VALID = {
+    "columns": [["path", "x_min", "y_min", "x_max", "y_max"]],
+    "units": ["pixel"],
+    "context": [np.float32(0.5), 1],
+    "square": [np.True_],
+    "rotation": ["x_min", None],
     "image_shape": [[32, 36], (np.int64(32), -1), np.array([-1, 36])],
     "threshold": ["otsu", np.float32(0.5), -1],
     "polarity": ["dark"],
@@ -275,6 +307,10 @@ VALID = {
     "geometry": [np.True_],
     "dense_step": [np.int64(8), None],
     "dense_size": [np.int64(2)],
+    "color_space": ["hsv"],
+    "bins": [np.int64(2), [2, 3, 4], np.array([4, 3, 2])],
+    "joint": [np.False_],
+    "normalize": [np.False_],
 }
 # Where a parameter means something else than in the estimators above.
 VALID_OF = {"SIFT": {"root": [np.True_]}}
@@ -291,7 +327,7 @@ def test_kept_by_fit_and_transform(name):
             first = estimator.fit(make_input(name)).transform(make_input(name))
             assert getattr(estimator, parameter) is value
             assert repr(clone(estimator)) == repr(estimator)
-            if name == "ImageReader":  # there is nothing at these paths, and nothing is looked at
+            if name in ("BBoxCrop", "ImageReader"):  # there is nothing at these paths, and nothing is looked at
                 continue
             plain = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
             twin = make(name, **{parameter: tuple(plain) if isinstance(plain, list) else plain})

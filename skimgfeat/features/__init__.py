@@ -1,5 +1,6 @@
 """Images in, rows out: HOG and the handcrafted families."""
 
+from skimgfeat.features._color_histogram import ColorHistogram
 from skimgfeat.features._connectivity import Connectivity
 from skimgfeat.features._contours import ContourFeatures
 from skimgfeat.features._density import QuadrantDensity
@@ -16,6 +17,7 @@ from skimgfeat.features._zoning import Zoning
 __all__ = [
     "HOG",
     "LBP",
+    "ColorHistogram",
     "Connectivity",
     "ContourFeatures",
     "GeometryFeatures",

@@ -10,6 +10,7 @@ import numpy as np
 from skimgfeat._validation import check_choice, check_integer
 from skimgfeat.io._decode import MAX_PIXELS, MODES, ImageError, check_decoding, decode_image
 from skimgfeat.io._folders import list_class_folders, list_images
+from skimgfeat.io._photos import PhotoCache
 from skimgfeat.io._sources import absolute_path, is_missing, join_inside, name_of, read_source
 from skimgfeat.io._tables import read_path_column
 
@@ -125,6 +126,7 @@ class ImageCollection:
         self._on_error = on_error
         self._functions: tuple[Callable, ...] = ()
         self._image_shape = None
+        self._photos = PhotoCache()
 
     @classmethod
     def from_folder(cls, folder, pattern=None, *, recursive=True, **options):
@@ -281,7 +283,11 @@ class ImageCollection:
             key = key[()]
         if isinstance(key, (int, np.integer)):
             return self._read_or_raise(range(len(self))[key])
-        return self.with_sources(self._sources[key])
+        taken = self._copy()
+        taken._sources = _as_sources(self._sources[key])
+        taken._whole = False
+        taken._functions = tuple(step.take(key) if isinstance(step, _PerImage) else step for step in self._functions)
+        return taken
 
     def __iter__(self):
         for item in self.read_ahead():
@@ -320,16 +326,37 @@ class ImageCollection:
         ImageError
             Where it cannot be had.
         """
+        image = self._decode(index)
+        for function in self._functions:
+            image = function(image, index) if isinstance(function, _PerImage) else function(image)
+        return image
+
+    def _decode(self, index):
         source = self._sources[index]
+        draft = self._decoding["draft"]
+        for function in self._functions:
+            if isinstance(function, _PerImage):
+                draft = function.draft(index) or draft
+        if not self._has_twin(index):
+            return self._decode_source(source, draft)
+        return self._photos.get((source, draft), lambda: self._decode_source(source, draft))
+
+    def _decode_source(self, source, draft):
         if self._root is not None and isinstance(source, (str, os.PathLike)):
             name = os.fsdecode(source)
             source = os.path.join(self._root, name) if self._listed else join_inside(self._root, name)
         elif source is None:
             raise ImageError("missing", "no path is given")
-        image = decode_image(read_source(source, max_bytes=self._max_bytes), **self._decoding)
-        for function in self._functions:
-            image = function(image)
-        return image
+        return decode_image(read_source(source, max_bytes=self._max_bytes), **self._decoding | {"draft": draft})
+
+    def _has_twin(self, index):
+        """Tell whether the image before or after is another part of the same photo."""
+        source = self._sources[index]
+        if not isinstance(source, (str, os.PathLike, bytes)):
+            return False
+        neighbors = (index - 1, index + 1)
+        differs = any(isinstance(function, _PerImage) for function in self._functions)
+        return differs and any(0 <= other < len(self) and self._sources[other] == source for other in neighbors)
 
     def read_or_error(self, index):
         """Decode one image, as ``on_error`` says.
@@ -404,12 +431,14 @@ class ImageCollection:
         collection : ImageCollection
             The other images.
         """
+        if any(isinstance(function, _PerImage) for function in self._functions):
+            raise ValueError(f"{_OWNER}: other sources have no arguments: give them at map(), image by image.")
         other = self._copy()
         other._sources = _as_sources(sources)
         other._whole = False
         return other
 
-    def map(self, function, *, image_shape=None):
+    def map(self, function, *, image_shape=None, arguments=None, drafts=None):
         """Return a collection of what ``function`` makes of each image.
 
         Parameters
@@ -418,14 +447,29 @@ class ImageCollection:
             Takes an image and returns one of the same type; picklable; may raise ImageError.
         image_shape : tuple of int or None, default=None
             The shape that every image then has, where it is known.
+        arguments : ndarray of shape (n_images, ...) or None, default=None
+            A second argument of ``function`` for each image, such as a box in it; parts of the collection have their
+            part of it. An image that is the same as the one before or after it is then decoded once for both, and
+            ``function`` must leave it as it is.
+        drafts : int ndarray of shape (n_images, 2) or None, default=None
+            The parameter ``draft`` for each image, with ``arguments``.
 
         Returns
         -------
         collection : ImageCollection
             As lazy as this one.
+
+        Raises
+        ------
+        ValueError
+            For another number of arguments or drafts than of images.
         """
+        for name, values in (("arguments", arguments), ("drafts", drafts)):
+            if values is not None and len(values) != len(self):
+                raise ValueError(f"{_OWNER}: {name} must be one for each of {len(self)} images, got {len(values)}.")
         mapped = self._copy()
-        mapped._functions = (*self._functions, function)
+        step = function if arguments is None else _PerImage(function, arguments, drafts)
+        mapped._functions = (*self._functions, step)
         mapped._image_shape = image_shape
         return mapped
 
@@ -479,6 +523,24 @@ def check_reading(owner, *, root, on_error, max_bytes, mode, **decoding):
     check_choice(owner, "on_error", on_error, ON_ERROR)
     if max_bytes is not None:
         check_integer(owner, "max_bytes", max_bytes, minimum=1)
+
+
+class _PerImage:
+    """A function that takes an image and what was given for it."""
+
+    def __init__(self, function, arguments, drafts):
+        self._function = function
+        self._arguments = arguments
+        self._drafts = drafts
+
+    def __call__(self, image, index):
+        return self._function(image, self._arguments[index])
+
+    def draft(self, index):
+        return None if self._drafts is None else tuple(map(int, self._drafts[index]))
+
+    def take(self, key):
+        return _PerImage(self._function, self._arguments[key], None if self._drafts is None else self._drafts[key])
 
 
 def _as_sources(sources):

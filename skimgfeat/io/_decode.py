@@ -41,6 +41,7 @@ class ImageError(ValueError):
         - ``truncated``: an image that is damaged, or ends too early, or whose file cannot be read to its end;
         - ``too_many_pixels``: refused by its header;
         - ``non_finite``, ``bad_range``: NaN, or numbers without a known full scale;
+        - ``bad_box`` (NaN, or corners in the wrong order), ``empty_box``, ``outside_image``: nothing to cut out of it;
         - ``too_small``, ``failed``: read, but a later step cannot use it;
         - ``crashed``, ``timeout``: the process that worked on it died, or had to be stopped.
     message : str
