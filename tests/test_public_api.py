@@ -7,6 +7,7 @@ import inspect
 import os
 import subprocess
 import sys
+import textwrap
 from importlib import import_module, metadata, resources
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def test_submodules_resolve():
 
 
 def test_every_public_estimator_is_at_the_root():
-    for module in ("features", "preprocessing", "jobs"):
+    for module in ("descriptors", "features", "preprocessing"):
         assert set(import_module(f"skimgfeat.{module}").__all__) <= set(skimgfeat.__all__)
 
 
@@ -132,7 +133,9 @@ def test_the_installed_kernels_run():
 
 
 def own_parameters(function):
-    return [name for name in inspect.signature(function).parameters if name != "self"]
+    parameters = inspect.signature(function).parameters.values()
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    return [stars.get(each.kind, "") + each.name for each in parameters if each.name != "self"]
 
 
 def names_in(section):
@@ -140,7 +143,7 @@ def names_in(section):
 
 
 def gives_something(function):
-    nodes = list(ast.walk(ast.parse(inspect.getsource(function))))
+    nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))))
     returned = [node for node in nodes if isinstance(node, ast.Return) and node.value is not None]
     return bool(returned) or any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes)
 
@@ -169,7 +172,7 @@ def test_docstrings_of_methods(name):
     documentation = docscrape.FunctionDoc(METHODS[name])
     assert names_in(documentation["Parameters"]) == own_parameters(METHODS[name])
     assert documentation["Summary"][0].endswith(".")
-    assert documentation["Returns"] or documentation["Yields"]
+    assert bool(documentation["Returns"] or documentation["Yields"]) == gives_something(METHODS[name])
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLIC if not dataclasses.is_dataclass(PUBLIC[name])])

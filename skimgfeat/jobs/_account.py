@@ -10,7 +10,7 @@ OK, PARTIAL, ERROR = "ok", "partial", "error"
 class Account:
     """What became of every item of a run: ``listed == ok + partial + error + skipped``.
 
-    Parameters
+    Attributes
     ----------
     output : str
         The job folder.
@@ -127,6 +127,15 @@ class Interrupted(KeyboardInterrupt):
     ----------
     account : Account
         What became of the items until then.
+
+    Examples
+    --------
+    >>> from skimgfeat.jobs import Account, Interrupted
+    >>> try:
+    ...     raise Interrupted(Account("features", listed=3, ok=1, partial=0, error=0, skipped=2))  # as extract does
+    ... except Interrupted as interruption:
+    ...     print(interruption.account.skipped, "items are left")
+    2 items are left
     """
 
     def __init__(self, account):
@@ -143,6 +152,21 @@ class TooManyErrorsError(RuntimeError):
         What is wrong.
     account : Account
         What became of the items until then.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from skimgfeat import Flatten, extract
+    >>> from skimgfeat.jobs import TooManyErrorsError
+    >>> images = np.full((4, 2, 2), np.nan)
+    >>> images[0] = 0.5
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     try:
+    ...         extract(Flatten(), images, os.path.join(folder, "pixels"), max_error_rate=0.5)
+    ...     except TooManyErrorsError as error:
+    ...         print(error.account)
+    4 listed = 1 ok + 0 partial + 3 error (3 failed) + 0 skipped
     """
 
     def __init__(self, message, account):
