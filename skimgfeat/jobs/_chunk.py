@@ -1,22 +1,20 @@
 """One chunk: read its items, transform them, write its file. What a worker runs."""
 
-import faulthandler
-import os
-import signal
-import socket
-import threading
-import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import _num_samples
+from threadpoolctl import threadpool_limits
 
 from skimgfeat.io import ImageError
 from skimgfeat.jobs._account import ERROR, OK, PARTIAL
 from skimgfeat.jobs._folder import JobFolder
 from skimgfeat.jobs._items import escape, item_columns
 from skimgfeat.jobs._layouts import Ragged, Rows
+from skimgfeat.jobs._watchdog import Watchdog
 
 
 @dataclass(frozen=True)
@@ -29,12 +27,9 @@ class Job:
     compression: str
     on_error: str
     item_timeout: float | None
+    # What an item takes, as far as one could see before: so much more has a batch before it counts as hanging.
+    item_seconds: float
     coordinator: tuple  # (host, process) that the workers work for
-
-
-def here():
-    """Return this process as (host, number)."""
-    return socket.gethostname(), os.getpid()
 
 
 def run_chunk(job, number, start, items, known):
@@ -58,7 +53,7 @@ def run_chunk(job, number, start, items, known):
         ``number`` and ``sha256`` and ``summary`` of the file. With ``on_error="raise"``, the ``error`` of an item in
         their place, and no file.
     """
-    with _Watchdog(job) as watchdog:
+    with Watchdog(job.coordinator, job.item_timeout) as watchdog, _one_thread(watchdog):
         features, failures, notes = _compute(job, items, known, watchdog)
     if failures and job.on_error == "raise":
         place, error = min(failures.items())
@@ -74,8 +69,16 @@ def run_chunk(job, number, start, items, known):
 
 def try_item(job, item):
     """Read and transform one item, to see whether the process lives through it."""
-    with _Watchdog(job) as watchdog:
+    with Watchdog(job.coordinator, job.item_timeout) as watchdog, _one_thread(watchdog):
         _compute(job, item, {}, watchdog)
+
+
+def _one_thread(watchdog):
+    """Keep libraries to one thread in a worker: there are other workers, and sums depend on how they are split.
+
+    What coordinates has done so for its own threads, which share these settings.
+    """
+    return threadpool_limits(1) if watchdog.is_worker else nullcontext()
 
 
 def _compute(job, items, known, watchdog):
@@ -86,29 +89,31 @@ def _compute(job, items, known, watchdog):
     wanted = np.array([place for place in range(len(items)) if place not in known], dtype=int)
     if len(wanted) == 0:
         return features, failures, notes
-    for places, images, failed in items[wanted].read_batches() if known else items.read_batches():
+    items = items[wanted] if known else items
+    for places, images, failed in items.read_batches(watchdog.rearm):
         failures.update((int(wanted[place]), error) for place, error in failed.items())
-        watchdog.rearm()
         if places:
-            _transform(job, images, wanted[places], features, failures, notes)
+            watchdog.rearm(len(places) * job.item_seconds)
+            _transform(job, images, wanted[places], features, failures, notes, watchdog)
             watchdog.rearm()
     return features, failures, notes
 
 
-def _transform(job, images, places, features, failures, notes):
+def _transform(job, images, places, features, failures, notes, watchdog):
     """Fill in the features of some images; where they fail together, one by one, so that each failure is its own."""
-    try:
-        found = job.layout.check(job.estimator.transform(images), len(places))
-        reservations = _reservations(job.estimator, images)
-    except Exception as error:  # whatever a step raises for an image is recorded with the image
-        if len(places) > 1:
-            for index in range(len(places)):
-                _transform(job, images[index : index + 1], places[index : index + 1], features, failures, notes)
-            return
+    result, error = attempt(_extract, job, images)
+    if error is not None and len(places) > 1:
+        for index in range(len(places)):
+            watchdog.rearm()
+            one = slice(index, index + 1)
+            _transform(job, images[one], places[one], features, failures, notes, watchdog)
+        return
+    if error is not None:
         if not isinstance(error, ImageError):
             error = ImageError("failed", f"{type(error).__name__}: {error}")
         failures[int(places[0])] = error
         return
+    found, reservations = result
     finite = job.layout.are_finite(found)
     features[places[finite]] = found[finite]
     for place in places[~finite]:
@@ -116,10 +121,22 @@ def _transform(job, images, places, features, failures, notes):
     notes.update((int(place), note) for place, note in zip(places[finite], reservations, strict=False) if note)
 
 
-def _reservations(estimator, images):
-    """Return what the step that sees the images has to say of what it made of each: nothing, or a sentence."""
-    first = estimator[0] if isinstance(estimator, Pipeline) else estimator
-    return first._reservations(images) if hasattr(first, "_reservations") else [None] * len(images)
+def attempt(function, *args):
+    """Return what ``function(*args)`` gives, and None; or None, and what it raised.
+
+    Whatever a step raises for an image is recorded with the image.
+    """
+    try:
+        return function(*args), None
+    except Exception as error:
+        return None, error
+
+
+def _extract(job, images):
+    """Return the features of some images, and what the step that sees them says of each: nothing, or a sentence."""
+    features = job.layout.check(job.estimator.transform(images), _num_samples(images))
+    first = job.estimator[0] if isinstance(job.estimator, Pipeline) else job.estimator
+    return features, first._reservations(images) if hasattr(first, "_reservations") else []
 
 
 def _make_table(job, start, items, features, failures, notes):
@@ -152,56 +169,3 @@ def _make_table(job, start, items, features, failures, notes):
     if job.on_error == "skip":
         table = table.filter(pa.array([status != ERROR for status in statuses]))
     return table, summary
-
-
-class _Watchdog:
-    """Ends a worker in which an item hangs, or whose coordinator has died.
-
-    The thread that waits is faulthandler's: it needs no interpreter, so that it ends loops in C code too. In the
-    process that coordinates there is no watchdog, since its end would be the end of the run.
-    """
-
-    def __init__(self, job):
-        self._seconds = job.item_timeout
-        self._coordinator = job.coordinator
-        self._is_worker = here() != job.coordinator
-        self._armed_at = -np.inf
-
-    def __enter__(self):
-        if self._is_worker and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator hears it, and says what to do
-        self._sink = open(os.devnull, "w")  # closed at the exit
-        self.rearm()
-        return self
-
-    def __exit__(self, *exception):
-        if self._is_worker:
-            faulthandler.cancel_dump_traceback_later()
-        self._sink.close()
-
-    def rearm(self):
-        """Give the next items their time. Once a second will do: a rearmed watchdog is a thread stopped and started."""
-        if not self._is_worker or time.monotonic() - self._armed_at < 1:
-            return
-        self._armed_at = time.monotonic()
-        self.leave_if_orphaned()
-        if self._seconds is not None:
-            faulthandler.dump_traceback_later(self._seconds + 1, exit=True, file=self._sink)
-
-    def leave_if_orphaned(self):
-        """End the process where nobody waits for what it does: another run may have begun."""
-        host, process = self._coordinator
-        if self._is_worker and host == socket.gethostname() and not _is_alive(process):
-            os._exit(1)
-
-
-def _is_alive(process):
-    if os.name != "posix":
-        return True  # signal 0 would end the process there
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

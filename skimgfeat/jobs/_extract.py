@@ -1,20 +1,25 @@
 """A run over many items that can die and go on, and accounts for each of them."""
 
 import errno
+import json
 import os
+from collections import Counter
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pickle import PicklingError
 
 from sklearn.pipeline import Pipeline
 
 from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_number
 from skimgfeat.io import ImageCollection
-from skimgfeat.jobs._account import add_up
-from skimgfeat.jobs._chunk import Job, here
-from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder
+from skimgfeat.jobs._account import Interrupted, add_up
+from skimgfeat.jobs._chunk import Job, attempt
+from skimgfeat.jobs._folder import ITEM_COLUMNS, ITEMS, JOB, MANIFEST, JobFolder
 from skimgfeat.jobs._items import are_paths, as_items
 from skimgfeat.jobs._layouts import layout_of
-from skimgfeat.jobs._prepare import check_transformer, column_names, hash_estimator, prepare, try_shapes
-from skimgfeat.jobs._run import Run, read_summaries
+from skimgfeat.jobs._prepare import check_transformer, column_names, hash_estimator, on_one_thread, prepare, try_out
+from skimgfeat.jobs._run import Run, sigterm_interrupts
+from skimgfeat.jobs._watchdog import here
 from skimgfeat.jobs._workers import WorkerDiedError, Workers
 from skimgfeat.preprocessing import ImageReader
 
@@ -34,11 +39,13 @@ _PACKAGES = (
     "pyarrow",
 )
 _N_CHUNKS = 64
-_CHUNK_ITEMS = (32, 1024)
+_CHUNK_ITEMS = (8, 1024)
 _CHUNK_BYTES = 64 << 20
 # How many images are looked at for one that can be read and used.
 _N_CANDIDATES = 10
 _N_TRIAL = 8
+# A batch counts as hanging only when it takes this many times as long as its items took then, and item_timeout more.
+_SLACK = 4
 
 
 def extract(
@@ -79,7 +86,7 @@ def extract(
     y : array-like of shape (n_items,) or None, default=None
         Labels, written into a column of their own.
     chunk_size : int or None, default=None
-        Items of a chunk. None makes some 64 chunks of 32 to 1024 items, none above 64 MB.
+        Items of a chunk. None makes some 64 chunks of 8 to 1024 items, none above 64 MB.
     n_jobs : int or None, default=None
         Number of worker processes. None is 1 unless a ``joblib.parallel_config`` says otherwise, which also decides
         where they run: ``parallel_config("dask")`` takes a cluster; ``parallel_config("threading")`` takes threads of
@@ -165,7 +172,7 @@ def extract(
     items = as_items(X, y)
     folder = JobFolder(output)
     _check_output(folder, resume)
-    folder.create()
+    estimator = on_one_thread(estimator)
     config = {
         "format": _FORMAT,
         "estimator": hash_estimator(estimator),
@@ -173,17 +180,22 @@ def extract(
         "settings": {"layout": layout, "prefix": prefix, "on_error": on_error, "compression": compression},
         "versions": _versions(),
     }
-    with folder.lock(), Workers(n_jobs) as workers:
+    folder.create()
+    with sigterm_interrupts(), folder.lock(), Workers(n_jobs) as workers:
         folder.remove_temporary()
+        stored = None
         if folder.exists(JOB):
             stored = folder.read_json(JOB)
-            _check_same(folder, stored, config, chunk_size)
+            _check_same(folder, stored, config if chunk_size is None else config | {"chunk_size": chunk_size})
             items = items.thaw(folder.read_table(ITEMS))
             if folder.exists(MANIFEST):
-                return add_up(folder.path, len(items), read_summaries(folder).values())
-        estimator, features = _prepare(workers, estimator, items, item_timeout)
+                return _account_so_far(folder, items)
+        try:
+            estimator, features, item_seconds = _prepare(workers, estimator, items.located(), item_timeout)
+        except KeyboardInterrupt:
+            raise Interrupted(_account_so_far(folder, items)) from None
         kind = layout_of(features, layout, lambda n_columns: _feature_names(estimator, n_columns, prefix))
-        if not folder.exists(JOB):
+        if stored is None:
             stored = config | {
                 "estimator_repr": repr(estimator),
                 "n_items": len(items),
@@ -192,6 +204,8 @@ def extract(
             }
             folder.write_table(ITEMS, items.freeze())
             folder.write_json(JOB, stored)
+        else:
+            _check_same(folder, stored, {"features": json.loads(json.dumps(kind.describe()))})
         job = Job(
             output=folder.path,
             estimator=estimator,
@@ -199,9 +213,10 @@ def extract(
             compression=compression,
             on_error=on_error,
             item_timeout=item_timeout,
+            item_seconds=_SLACK * item_seconds,
             coordinator=here(),
         )
-        return Run(folder, job, items, stored["chunk_size"], workers, max_error_rate, progress).finish()
+        return Run(folder, job, items.located(), stored["chunk_size"], workers, max_error_rate, progress).finish()
 
 
 def _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout, prefix, compression, resume):
@@ -244,15 +259,12 @@ def _check_output(folder, resume):
     elif not folder.is_remote and os.path.exists(folder.path):
         if not os.path.isdir(folder.path):
             raise FileExistsError(errno.EEXIST, "the output must be a folder, and this is a file", folder.path)
-        # What a run leaves that died before its configuration was written is no reason to refuse.
-        if set(os.listdir(folder.path)) - {"chunks", ".lock", ITEMS}:
+        if folder.holds_something_else():
             raise FileExistsError(errno.EEXIST, "the folder holds something else; choose a new one", folder.path)
 
 
-def _check_same(folder, stored, config, chunk_size):
+def _check_same(folder, stored, config):
     """Raise ValueError where a job folder was made by another configuration."""
-    if chunk_size is not None:
-        config = config | {"chunk_size": chunk_size}
     for name, value in config.items():
         if stored.get(name) != value:
             was, now = stored.get(name), value
@@ -263,6 +275,10 @@ def _check_same(folder, stored, config, chunk_size):
                 f"{_OWNER}: {folder.path!r} holds a job with another {name}: {was} there, {now} now. "
                 "Go on as it was begun, or choose another output."
             )
+
+
+def _account_so_far(folder, items):
+    return add_up(folder.path, len(items), map(folder.read_summary, folder.chunk_numbers()))
 
 
 def _versions():
@@ -276,39 +292,54 @@ def _versions():
 
 
 def _prepare(workers, estimator, items, item_timeout):
-    """Return the estimator, fitted as far as it was not, and what it makes of the first item that it can use.
+    """Return the estimator, fitted as far as it was not, what it makes of the first item that it can use, and seconds.
 
     In a process of its own, as for all that touches an image.
     """
     used = 0
     for place in range(len(items)):
+        item = items[place : place + 1]
         try:
-            prepared = workers.run_alone(prepare, estimator, items[place : place + 1], timeout=item_timeout)
+            prepared, error = workers.run_alone(attempt, prepare, estimator, item, timeout=item_timeout)
         except (WorkerDiedError, TimeoutError):
             continue
-        except ValueError as error:
+        except PicklingError as failure:
+            raise TypeError(
+                f"{_OWNER}: X cannot be sent to workers; give paths or bytes. ({failure.__cause__})"
+            ) from failure
+        if isinstance(error, TypeError):
+            raise error
+        if error is not None:
             used += 1
             if used == _N_CANDIDATES or place == len(items) - 1:
                 raise ValueError(f"{_OWNER}: the estimator works on none of the first images: {error}") from error
-            continue
-        if prepared is not None:
+        elif prepared is not None:
             break
     else:
         raise ValueError(f"{_OWNER}: none of the {len(items)} items can be read; ImageCollection.check() tells why.")
-    try:
-        problem = workers.run_alone(try_shapes, prepared[0], items[place : place + _N_TRIAL], timeout=item_timeout)
-    except (WorkerDiedError, TimeoutError):
-        problem = None
+    estimator, features = prepared
+    problem, seconds = None, 0.0
+    with suppress(WorkerDiedError, TimeoutError):
+        trial = items[place : place + _N_TRIAL]
+        problem, seconds = workers.run_alone(try_out, estimator, trial, timeout=item_timeout)
     if problem is not None:
         raise ValueError(f"{_OWNER}: {problem}")
-    return prepared
+    return estimator, features, seconds
 
 
 def _feature_names(estimator, n_columns, prefix):
     """Return the columns' names: those of the estimator, or a prefix and numbers."""
     if prefix is None:
-        return column_names(estimator, n_columns)
-    return [f"{prefix}{number}" for number in range(n_columns)]
+        names = column_names(estimator, n_columns)
+    else:
+        names = [f"{prefix}{number}" for number in range(n_columns)]
+    taken = {name for name, count in Counter((*ITEM_COLUMNS, *names)).items() if count > 1}
+    if taken:
+        raise ValueError(
+            f"{_OWNER}: features cannot be called {sorted(taken)}: these names are taken; rename them, or give "
+            "layout='wide' and a prefix."
+        )
+    return names
 
 
 def _default_chunk_size(n_items, item_bytes):

@@ -13,18 +13,24 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 
 from skimgfeat.io import atomic_write
 from skimgfeat.io._files import TEMPORARY_PREFIX
 from skimgfeat.io._parquet import import_pyarrow
-from skimgfeat.io._sources import import_fsspec, is_address
+from skimgfeat.io._sources import absolute_path, import_fsspec, is_address
 
 JOB, ITEMS, MANIFEST, ERRORS = "job.json", "items.parquet", "manifest.json", "errors.csv"
+# Of a chunk, before those of its features.
+ITEM_COLUMNS = ("index", "image_path", "image_name", "item_id", "label", "status", "code", "message")
 _CHUNKS, _LOCK = "chunks", ".lock"
+_CHUNK_NAME = re.compile(r"c-(\d{6,})\.parquet")
 _SUMMARY = b"skimgfeat.chunk"
+_READ_BYTES = 1 << 20
 
 
 class JobFolder:
@@ -35,14 +41,19 @@ class JobFolder:
     """
 
     def __init__(self, path):
-        path = os.fsdecode(path)
-        self.path = path.removeprefix("file://") if path.startswith("file://") else path
+        # Workers may have other working directories.
+        self.path = absolute_path(os.fsdecode(path).removeprefix("file://"))
         self.is_remote = is_address(self.path)
 
     def create(self):
         """Make the folder and its folder of chunks where they are missing."""
         if not self.is_remote:
             os.makedirs(self.place(_CHUNKS), exist_ok=True)
+
+    def holds_something_else(self):
+        """Tell whether a folder that is no job folder holds anything but what a run leaves that died early."""
+        names = {name for name in os.listdir(self.path) if not name.startswith(TEMPORARY_PREFIX)}
+        return bool(names - {_CHUNKS, _LOCK, ITEMS} or (_CHUNKS in names and os.listdir(self.place(_CHUNKS))))
 
     def place(self, name):
         """Return the path or address of a file in the folder."""
@@ -56,10 +67,7 @@ class JobFolder:
 
     def read(self, name):
         """Return the bytes of a file."""
-        if self.is_remote:
-            filesystem, path = self._remote(name)
-            return filesystem.cat_file(path)
-        with open(self.place(name), "rb") as file:
+        with self._open(name) as file:
             return file.read()
 
     def write(self, name, data):
@@ -102,8 +110,7 @@ class JobFolder:
     def open_parquet(self, name):
         """Open a Parquet file that is read with its checksums."""
         pa = import_pyarrow("JobFolder")
-        source = BytesIO(self.read(name)) if self.is_remote else self.place(name)
-        with pa.parquet.ParquetFile(source, page_checksum_verification=True) as file:
+        with self._open(name) as source, pa.parquet.ParquetFile(source, page_checksum_verification=True) as file:
             yield file
 
     def read_table(self, name):
@@ -111,18 +118,21 @@ class JobFolder:
             return file.read()
 
     def sha256(self, name):
-        digest = hashlib.sha256()
-        digest.update(self.read(name))
+        with self._open(name) as file:
+            digest = hashlib.sha256()
+            while data := file.read(_READ_BYTES):
+                digest.update(data)
         return digest.hexdigest()
 
     def chunk_numbers(self):
         """Return the numbers of the chunks that are written, in order."""
         if self.is_remote:
             filesystem, path = self._remote(_CHUNKS)
+            filesystem.invalidate_cache()  # others write there
             names = [found.rpartition("/")[2] for found in filesystem.find(path)] if filesystem.exists(path) else []
         else:
             names = os.listdir(self.place(_CHUNKS)) if os.path.isdir(self.place(_CHUNKS)) else []
-        return sorted(int(name[2:-8]) for name in names if name.startswith("c-") and name.endswith(".parquet"))
+        return sorted(int(found[1]) for found in map(_CHUNK_NAME.fullmatch, names) if found)
 
     def write_chunk(self, number, table, summary, **options):
         """Write the rows of a chunk with its summary, a dictionary, in the file's metadata; return its SHA-256."""
@@ -130,9 +140,15 @@ class JobFolder:
         return self.write_table(chunk_name(number), table.replace_schema_metadata(metadata), **options)
 
     def read_summary(self, number):
-        """Return the summary of a chunk, which stands at the end of its file."""
-        with self.open_parquet(chunk_name(number)) as file:
-            return json.loads(file.schema_arrow.metadata[_SUMMARY])
+        """Return the summary of a chunk, which stands at the end of its file; raise ValueError for a damaged file."""
+        name = chunk_name(number)
+        try:
+            with self.open_parquet(name) as file:
+                return json.loads(file.schema_arrow.metadata[_SUMMARY])
+        except (ValueError, KeyError, TypeError, OSError) as error:  # whatever a flipped bit leads to
+            if getattr(error, "errno", None) is not None:
+                raise  # the file cannot be opened
+            raise ValueError(f"{self.place(name)!r} is damaged; remove it and run again: {error}") from error
 
     def remove_temporary(self):
         """Remove what runs that were killed had begun to write."""
@@ -141,7 +157,7 @@ class JobFolder:
         for folder in (self.path, self.place(_CHUNKS)):
             for name in os.listdir(folder):
                 if name.startswith(TEMPORARY_PREFIX):
-                    os.unlink(os.path.join(folder, name))
+                    Path(folder, name).unlink(missing_ok=True)
 
     def free_bytes(self):
         """Return how many bytes fit on the disk, None where nobody can tell."""
@@ -161,6 +177,12 @@ class JobFolder:
                     error.errno, "another run is writing to this job folder: wait for it, or choose another", self.path
                 ) from error
             yield
+
+    def _open(self, name):
+        if self.is_remote:
+            filesystem, path = self._remote(name)
+            return filesystem.open(path, "rb")
+        return open(self.place(name), "rb")
 
     def _remote(self, name):
         return import_fsspec("JobFolder").url_to_fs(self.place(name))

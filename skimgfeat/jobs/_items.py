@@ -11,19 +11,21 @@ from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils.validation import _num_samples
 
 from skimgfeat.io import ImageCollection, ImageError
+from skimgfeat.io._sources import is_address
 
 _OWNER = "extract"
 # Decoded images that are transformed together: enough work for a call, little beside a machine's memory.
 _BATCH_BYTES = 8 << 20
-_BATCH_ITEMS = 1024
+_BATCH_ITEMS = 128
 
 
 class Items:
     """Images of a collection, or rows or images of an array, and a label for each or none."""
 
-    def __init__(self, X, y=None):
+    def __init__(self, X, y=None, names=None):
         self.X = X
         self.y = y
+        self._names = names
 
     def __len__(self):
         return _num_samples(self.X)
@@ -31,7 +33,7 @@ class Items:
     def __getitem__(self, key):
         # What is read lazily gives its items for a slice, and a lazy part of itself for their indices.
         X = self.X[np.arange(len(self))[key]] if self.is_lazy else _safe_indexing(self.X, key)
-        return Items(X, None if self.y is None else self.y[key])
+        return Items(X, *(None if part is None else part[key] for part in (self.y, self._names)))
 
     @property
     def is_lazy(self):
@@ -41,13 +43,22 @@ class Items:
     @property
     def names(self):
         """The path of each item, or None where they have none."""
+        if self._names is not None:
+            return list(self._names)
         return self.X.names if self.is_lazy else None
 
-    def read_batches(self):
+    def located(self):
+        """Return the same items for workers, which may have other working directories."""
+        if not isinstance(self.X, ImageCollection) or self.X.root is not None:
+            return self
+        sources = [os.path.abspath(source) if _is_path(source) else source for source in self.X.sources]
+        return Items(self.X.with_sources(sources), self.y, np.array(self.names, dtype=object))
+
+    def read_batches(self, before_item=lambda: None):
         """Yield (places, images, failures) until all items are read.
 
         ``images`` are those at ``places`` that can be had: an array, or a list where their shapes differ; ``failures``
-        maps the other places to their ImageError.
+        maps the other places to their ImageError. ``before_item`` is called before each that is read.
         """
         if not self.is_lazy:
             for batch in gen_batches(len(self), self._batch_size()):
@@ -55,6 +66,7 @@ class Items:
             return
         places, images, failures, n_bytes = [], [], {}, 0
         for place in range(len(self)):
+            before_item()
             try:
                 image = self.X.read(place)
             except ImageError as error:
@@ -93,15 +105,17 @@ class Items:
             columns["image_path"] = pa.array(map(escape, self.names), pa.string())
             columns["path"] = pa.array(self._paths(), pa.binary())
         if self.y is not None:
-            columns["label"] = pa.array(self.y)
+            columns["label"] = pa.array(self.y, from_pandas=True)  # NaN is a missing label too
+            if columns["label"].null_count:
+                raise ValueError(f"{_OWNER}: y must hold a label for each item; some are missing.")
         return pa.table(columns)
 
     def thaw(self, table):
         """Return the frozen items in place of these; raise ValueError where they cannot be the same."""
-        if "path" not in table.column_names:
-            return self
-        frozen = table["path"].to_pylist()
-        if frozen == self._paths():
+        frozen = table["path"].to_pylist() if "path" in table.column_names else None
+        if frozen is None or frozen == self._paths():
+            if table.drop_columns("index") != self.freeze().drop_columns("index"):
+                raise ValueError(f"{_OWNER}: y is not what the job folder was made with.")
             return self
         if not getattr(self.X, "is_listing", False):
             raise ValueError(f"{_OWNER}: X is not what the job folder was made for: its {len(frozen)} items differ.")
@@ -131,6 +145,8 @@ def as_items(X, y):
 
 def are_paths(X):
     """Tell whether X is a sequence of paths, encoded images or files, rather than of arrays."""
+    if len(getattr(X, "shape", ())) > 1:  # data frames give the names of their columns
+        return False
     return all(isinstance(item, (str, os.PathLike, bytes)) or hasattr(item, "read") for item in islice(X, 1))
 
 
@@ -155,6 +171,10 @@ def item_columns(names):
         "image_name": [escape(file.name) for file in files],
         "item_id": [escape(file.stem.partition("_")[0]) for file in files],
     }
+
+
+def _is_path(source):
+    return isinstance(source, (str, os.PathLike)) and not is_address(source)
 
 
 def _as_bytes(source):

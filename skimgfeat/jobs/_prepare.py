@@ -1,18 +1,19 @@
 """From the estimator that a user gives to one that a worker can apply to any item."""
 
 import copy
+import time
 
 import joblib
+import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skimgfeat.jobs._items import stack
+from skimgfeat.io import ImageError
+from skimgfeat.jobs._chunk import attempt
 
 _OWNER = "extract"
-# Images that are looked at, to see whether the estimator can work on them at all.
-_N_TRIAL = 8
 
 
 def check_transformer(estimator):
@@ -28,13 +29,26 @@ def check_transformer(estimator):
             )
 
 
+def on_one_thread(estimator):
+    """Return the estimator with ``n_jobs=1`` in all its steps: the workers have the processors."""
+    if not hasattr(estimator, "get_params"):
+        return estimator
+    found = estimator.get_params()
+    threads = [name for name in found if name == "n_jobs" or name.endswith("__n_jobs")]
+    if all(found[name] == 1 for name in threads):
+        return estimator
+    return copy.deepcopy(estimator).set_params(**dict.fromkeys(threads, 1))
+
+
 def hash_estimator(estimator):
     """Return a hash of all that decides what the estimator computes: its settings and what it has learned."""
-    if hasattr(estimator, "get_params"):
-        # Threads change no number.
-        threads = [name for name in estimator.get_params() if name == "n_jobs" or name.endswith("__n_jobs")]
-        estimator = copy.deepcopy(estimator).set_params(**dict.fromkeys(threads))
-    return joblib.hash(estimator)
+    _, error = found = attempt(joblib.hash, on_one_thread(estimator))
+    if error is not None:
+        raise TypeError(
+            f"{_OWNER}: {estimator!r} cannot be pickled, which workers and a run that goes on need; use functions "
+            f"with a name in place of lambdas. ({error})"
+        ) from error
+    return found[0]
 
 
 def prepare(estimator, items):
@@ -50,23 +64,32 @@ def prepare(estimator, items):
     return None
 
 
-def try_shapes(estimator, items):
-    """Return what is wrong where images differ in shape and the estimator takes one shape only, else None."""
-    images = []
-    for _, batch, _ in items.read_batches():
-        images.extend(batch)
-    shapes = sorted({image.shape for image in images})
-    if len(shapes) < 2:
-        return None
-    try:
-        estimator.transform(stack(images[:_N_TRIAL]))
-    except ValueError as error:
-        examples = ", ".join(map(str, shapes[:3]))
-        return (
-            f"X holds images of different shapes ({examples}), and they must be brought to one first: put "
-            f"Resize((128, 128)) in front, --size 128x128 on the command line. ({error})"
-        )
-    return None
+def try_out(estimator, items):
+    """Return what is wrong where images differ in shape and the estimator takes one shape only, else None.
+
+    And the seconds that an item took at most.
+    """
+    seconds, good, bad = 0.0, set(), {}
+    for places, images, _ in items.read_batches():
+        for index in range(len(places)):
+            image = images[index : index + 1]
+            start = time.perf_counter()
+            _, error = attempt(estimator.transform, image)
+            seconds = max(seconds, time.perf_counter() - start)
+            shape = np.shape(image[0]) if isinstance(image, (list, np.ndarray)) else ()
+            if error is None:
+                good.add(shape)
+            elif isinstance(error, ValueError) and not isinstance(error, ImageError):
+                bad[shape] = error
+    bad = {shape: error for shape, error in bad.items() if shape not in good}
+    if not (bad and good):
+        return None, seconds
+    examples = ", ".join(map(str, sorted(good | bad.keys())[:3]))
+    problem = (
+        f"X holds images of different shapes ({examples}), and they must be brought to one first: put "
+        f"Resize((128, 128)) in front, --size 128x128 on the command line. ({next(iter(bad.values()))})"
+    )
+    return (problem if len(good) == 1 else None), seconds
 
 
 def column_names(estimator, n_columns):

@@ -11,12 +11,11 @@ from skimgfeat.io import atomic_write
 from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.io._tables import escape_cell
 from skimgfeat.jobs._account import add_up
-from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder, chunk_name
+from skimgfeat.jobs._folder import ITEM_COLUMNS, ITEMS, JOB, MANIFEST, JobFolder, chunk_name
 
 _OWNER = "load_features"
 _KINDS = ("numpy", "memmap", "pandas", "polars")
 _MEMMAP = "features.npy"
-_ITEM_COLUMNS = ("index", "image_path", "image_name", "item_id", "label", "status", "code", "message")
 
 
 def load_account(output):
@@ -136,31 +135,31 @@ def verify(output):
     []
     1
     """
-    folder, job = _open(output)
+    folder = _find(output)
     if not folder.exists(MANIFEST):
         return [f"the run is not finished: {MANIFEST} is missing"]
-    manifest = folder.read_json(MANIFEST)
-    hashes = {chunk["file"]: chunk["sha256"] for chunk in manifest["chunks"]}
-    written = {chunk_name(number) for number in folder.chunk_numbers()}
-    problems = [f"{name} is missing" for name in sorted(hashes.keys() - written)]
-    problems += [f"{name} is not in the manifest" for name in sorted(written - hashes.keys())]
-    summaries = []
-    for name in sorted(hashes.keys() & written):
+    try:
+        manifest = folder.read_json(MANIFEST)
+        hashes = {file["file"]: file["sha256"] for file in manifest["files"]}
+        told = {name: manifest["account"][name] for name in _COUNTS}
+    except (ValueError, KeyError, TypeError) as error:
+        return [f"{MANIFEST} cannot be read: {type(error).__name__} {error}"]
+    numbers = folder.chunk_numbers()
+    present = {JOB, *(name for name in (ITEMS,) if folder.exists(name)), *map(chunk_name, numbers)}
+    problems = [f"{name} is missing" for name in sorted(hashes.keys() - present)]
+    problems += [f"{name} is not in the manifest" for name in sorted(present - hashes.keys())]
+    for name in sorted(hashes.keys() & present):
         if folder.sha256(name) != hashes[name]:
             problems.append(f"{name} has changed since it was written")
-            continue
-        problem = _read_problem(folder, name)
-        problems += [problem] if problem else []
-        summaries.append(folder.read_summary(int(name[-14:-8])))
-    problem = _read_problem(folder, ITEMS)
-    problems += [problem] if problem else []
+        elif name != JOB:
+            problems += _read_problems(folder, name)
     if not problems:
-        counted = add_up(folder.path, job["n_items"], summaries).to_dict()
-        told = manifest["account"]
+        n_items = folder.read_json(JOB)["n_items"]
+        counted = add_up(folder.path, n_items, map(folder.read_summary, numbers)).to_dict()
         problems += [
-            f"{MANIFEST} tells of {told[key]} {key}, the chunks of {counted[key]}"
-            for key in _COUNTS
-            if told[key] != counted[key]
+            f"{MANIFEST} tells of {told[name]} {name}, the chunks of {counted[name]}"
+            for name in _COUNTS
+            if told[name] != counted[name]
         ]
     return problems
 
@@ -189,7 +188,7 @@ def write_csv(output, path):
 
     Examples
     --------
-    >>> import os, tempfile
+    >>> import os, pathlib, tempfile
     >>> import numpy as np
     >>> from skimgfeat import Flatten, extract
     >>> from skimgfeat.jobs import write_csv
@@ -197,7 +196,7 @@ def write_csv(output, path):
     ...     output, path = os.path.join(folder, "pixels"), os.path.join(folder, "pixels.csv")
     ...     _ = extract(Flatten(), np.full((1, 1, 2), 0.5), output)
     ...     write_csv(output, path)
-    ...     print(open(path).read().splitlines())
+    ...     print(pathlib.Path(path).read_text().splitlines())
     ['index,status,code,message,pixel_r0_c0,pixel_r0_c1', '0,ok,,,0.5,0.5']
     """
     folder, job = _open_finished("write_csv", output)
@@ -218,10 +217,15 @@ def write_csv(output, path):
 _COUNTS = ("listed", "ok", "partial", "error", "skipped")
 
 
-def _open(output):
+def _find(output):
     folder = JobFolder(output)
     if not folder.exists(JOB):
         raise FileNotFoundError(2, f"there is no job folder: {JOB} is missing", folder.path)
+    return folder
+
+
+def _open(output):
+    folder = _find(output)
     return folder, folder.read_json(JOB)
 
 
@@ -238,8 +242,11 @@ def _open_finished(owner, output):
 
 def _split(table, job):
     """Return the columns of the items, a dict of lists, and the rows of features of a chunk."""
-    items = {name: table[name].to_pylist() for name in _ITEM_COLUMNS if name in table.column_names}
-    return items, _rows(table, job)
+    return _items_of(table).to_pydict(), _rows(table, job)
+
+
+def _items_of(table):
+    return table.select([name for name in ITEM_COLUMNS if name in table.column_names])
 
 
 def _rows(table, job):
@@ -260,6 +267,10 @@ def _stack_features(folder, job):
 
 def _map_features(folder, job):
     """Return features.npy as a memory map, written first where it is not there."""
+    if folder.is_remote:
+        raise ValueError(
+            f"{_OWNER}: only a file on a disk can be mapped into memory, and {folder.path!r} is an address."
+        )
     path = folder.place(_MEMMAP)
     if not os.path.exists(path):
         account = load_account(folder.path)
@@ -273,13 +284,9 @@ def _map_features(folder, job):
 
 
 def _load_items(folder):
-    tables = [folder.read_table(chunk_name(number)) for number in folder.chunk_numbers()]
-    items = {}
-    for name in _ITEM_COLUMNS:
-        if name in tables[0].column_names:
-            values = [value for table in tables for value in table[name].to_pylist()]
-            items[name] = np.array(values)
-    return items
+    pa = import_pyarrow(_OWNER)
+    items = pa.concat_tables([_items_of(folder.read_table(chunk_name(number))) for number in folder.chunk_numbers()])
+    return {name: items[name].to_numpy() for name in items.column_names}
 
 
 def _load_frame(folder, job, kind):
@@ -287,9 +294,10 @@ def _load_frame(folder, job, kind):
     parts = []
     for number in folder.chunk_numbers():
         table = folder.read_table(chunk_name(number))
-        items = {name: table[name] for name in _ITEM_COLUMNS if name in table.column_names}
+        items = _items_of(table)
         rows = np.ascontiguousarray(_rows(table, job).T)
-        parts.append(pa.table({**items, **dict(zip(job["features"]["names"], map(pa.array, rows), strict=True))}))
+        columns = dict(zip(job["features"]["names"], map(pa.array, rows), strict=True))
+        parts.append(pa.table({**dict(zip(items.column_names, items.columns, strict=True)), **columns}))
     table = pa.concat_tables(parts)
     if kind == "pandas":
         return table.to_pandas()
@@ -298,11 +306,11 @@ def _load_frame(folder, job, kind):
     return polars.from_arrow(table)
 
 
-def _read_problem(folder, name):
-    """Return what is wrong with a Parquet file, None where every page can be read."""
+def _read_problems(folder, name):
+    """Return what is wrong with a Parquet file; nothing where every page can be read."""
     pa = import_pyarrow("verify")
     try:
         folder.read_table(name)
     except (pa.ArrowException, OSError) as error:
-        return f"{name} cannot be read: {error}"
-    return None
+        return [f"{name} cannot be read: {error}"]
+    return []

@@ -7,21 +7,30 @@ import logging
 import signal
 import threading
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
+
+from threadpoolctl import threadpool_limits
 
 from skimgfeat.io import ImageError
 from skimgfeat.io._tables import escape_cell
-from skimgfeat.jobs._account import Interrupted, TooManyErrorsError, add_up
+from skimgfeat.jobs._account import ERROR, Interrupted, TooManyErrorsError, add_up
 from skimgfeat.jobs._chunk import run_chunk, try_item
-from skimgfeat.jobs._folder import ERRORS, MANIFEST, chunk_name
+from skimgfeat.jobs._folder import ERRORS, ITEMS, JOB, MANIFEST, chunk_name
 from skimgfeat.jobs._workers import WorkerDiedError
 
 _OWNER = "extract"
 # Text columns and Parquet's own, for each item.
 _ITEM_BYTES = 300
+_ERROR_COLUMNS = ("index", "image_path", "code", "message")
+# A share of errors says something from so many items on.
+_FEWEST_JUDGED = 100
 
 _logger = logging.getLogger(__name__)
+
+
+class _TooManyErrors(Exception):  # noqa: N818
+    """Ends the loop over chunks; the account is written when the workers have stopped."""
 
 
 class Run:
@@ -34,42 +43,54 @@ class Run:
         self.chunk_size = chunk_size
         self.workers = workers
         self.max_error_rate = max_error_rate
-        self.summaries = read_summaries(folder)
-        self.hashes = {}
         self.started_at = time.perf_counter()
-        self.n_before = sum(_n_items(summary) for summary in self.summaries.values())
+        self.done = set(folder.chunk_numbers())
+        before = add_up(folder.path, len(items), map(folder.read_summary, self.done))
+        self.n_before = self.n_seen = before.listed - before.skipped
+        self.n_errors = before.error
+        self.hashes = {}
         self.bar = _progress_bar(len(items), self.n_before, progress)
 
     def finish(self):
         """Compute what is missing, write what is derived from it, and return the account."""
         try:
-            with self.bar, _sigterm_interrupts():
+            # Threads that compute in this process share its libraries' settings; processes set their own.
+            with self.bar, threadpool_limits(1):
                 self._check_disk()
                 self._compute_missing()
-                account = self._write_account()
+            account = self._write_account()
         except KeyboardInterrupt:
             raise Interrupted(self._write_account()) from None
+        except _TooManyErrors as error:
+            raise TooManyErrorsError(str(error), self._write_account()) from None
         finally:
             self.folder.remove_temporary()
+        if not account.complete:
+            raise OSError(
+                errno.EIO,
+                f"{account.skipped} items were computed and are not there: do the workers see the same folder?",
+                self.folder.path,
+            )
         _logger.info("%s: %s", self.folder.path, account)
         return account
 
     def _compute_missing(self):
         while missing := self._missing():
             try:
-                for outcome in self.workers.run(run_chunk, map(self._call, missing)):
-                    self._take(outcome)
+                with closing(self.workers.run(run_chunk, map(self._call, missing))) as outcomes:
+                    for outcome in outcomes:
+                        self._take(outcome)
             except WorkerDiedError:
                 _logger.warning("a worker died; the chunks that it may have held are tried one by one")
                 # Some chunks were written, and the word of it was lost.
-                for number in set(self.folder.chunk_numbers()) - self.summaries.keys():
+                for number in set(self.folder.chunk_numbers()) - self.done:
                     self._take({"number": number, "summary": self.folder.read_summary(number)})
                 for number in self._missing()[: self.workers.n_ahead]:
                     self._isolate(number)
 
     def _missing(self):
         n_chunks = -(-len(self.items) // self.chunk_size)
-        return [number for number in range(n_chunks) if number not in self.summaries]
+        return [number for number in range(n_chunks) if number not in self.done]
 
     def _call(self, number):
         """Return the arguments of run_chunk."""
@@ -114,80 +135,66 @@ class Run:
         return ImageError("crashed", "the process that worked on it died, twice")
 
     def _take(self, outcome):
-        """Enter the outcome of a chunk into the account."""
+        """Enter the outcome of a chunk."""
         if "error" in outcome:
             raise outcome["error"]
         summary = outcome["summary"]
-        self.summaries[outcome["number"]] = summary
+        n_items = summary["stop"] - summary["start"]
+        self.done.add(outcome["number"])
         self.hashes[outcome["number"]] = outcome.get("sha256")
-        self.bar.update(_n_items(summary))
-        account = self._account()
-        self.bar.set_postfix(errors=account.error, refresh=False)
-        n_seen = account.listed - account.skipped
-        enough = n_seen >= min(100, account.listed)
-        if self.max_error_rate is not None and enough and account.error > self.max_error_rate * n_seen:
-            raise TooManyErrorsError(
-                f"{_OWNER}: {account.error} of {n_seen} items failed, over max_error_rate={self.max_error_rate}; "
-                f"{self.folder.place(ERRORS)!r} tells which and why.",
-                self._write_account(),
+        self.n_seen += n_items
+        self.n_errors += summary[ERROR]
+        self.bar.update(n_items)
+        self.bar.set_postfix(errors=self.n_errors, refresh=False)
+        enough = self.n_seen >= min(_FEWEST_JUDGED, len(self.items))
+        if self.max_error_rate is not None and enough and self.n_errors > self.max_error_rate * self.n_seen:
+            raise _TooManyErrors(
+                f"{_OWNER}: {self.n_errors} of {self.n_seen} items failed, over max_error_rate={self.max_error_rate}; "
+                f"{self.folder.place(ERRORS)!r} tells which and why."
             )
         self._check_disk()
 
-    def _account(self):
-        seconds = time.perf_counter() - self.started_at
-        n_seen = sum(_n_items(summary) for summary in self.summaries.values())
-        return add_up(
-            self.folder.path,
-            len(self.items),
-            self.summaries.values(),
-            seconds=seconds,
-            n_done=n_seen - self.n_before,
-        )
-
     def _write_account(self):
-        """Write the list of errors and, where nothing is missing, the manifest; return the account."""
-        account = self._account()
-        errors = [error for _, summary in sorted(self.summaries.items()) for error in summary["errors"]]
-        self.folder.write(ERRORS, _to_csv(("index", "image_path", "code", "message"), errors))
+        """Write the list of errors and, where nothing is missing, the manifest; return the account.
+
+        From the files: a run that is stopped does not hear of the last of them.
+        """
+        numbers = self.folder.chunk_numbers()
+        text = io.StringIO()
+        errors = csv.writer(text)
+        errors.writerow(_ERROR_COLUMNS)
+        account = add_up(self.folder.path, len(self.items), self._read_summaries(numbers, errors))
+        self.folder.write(ERRORS, text.getvalue().encode())
+        account = replace(
+            account,
+            seconds=time.perf_counter() - self.started_at,
+            n_done=account.listed - account.skipped - self.n_before,
+        )
         if account.complete:
-            chunks = [
-                {
-                    "file": chunk_name(number),
-                    "sha256": self.hashes.get(number) or self.folder.sha256(chunk_name(number)),
-                }
-                for number in sorted(self.summaries)
+            hashes = {chunk_name(number): self.hashes.get(number) for number in numbers}
+            files = [
+                {"file": name, "sha256": hashes.get(name) or self.folder.sha256(name)} for name in (JOB, ITEMS, *hashes)
             ]
-            self.folder.write_json(MANIFEST, {"account": account.to_dict(), "chunks": chunks})
+            self.folder.write_json(MANIFEST, {"account": account.to_dict(), "files": files})
         return account
+
+    def _read_summaries(self, numbers, errors):
+        """Yield the summaries of chunks, and write their errors."""
+        for number in numbers:
+            summary = self.folder.read_summary(number)
+            errors.writerows([escape_cell(error[name]) for name in _ERROR_COLUMNS] for error in summary["errors"])
+            yield summary
 
     def _check_disk(self):
         """Raise OSError before the disk is full: what is begun could not be ended."""
         free = self.folder.free_bytes()
-        n_missing = len(self.items) - sum(_n_items(summary) for summary in self.summaries.values())
-        n_bytes = n_missing * (self.job.layout.item_bytes + _ITEM_BYTES)
+        n_bytes = (len(self.items) - self.n_seen) * (self.job.layout.item_bytes + _ITEM_BYTES)
         if free is not None and free < n_bytes:
             raise OSError(
                 errno.ENOSPC,
                 f"{n_bytes / 1e9:.3f} GB are still to be written, {free / 1e9:.3f} are free",
                 self.job.output,
             )
-
-
-def read_summaries(folder):
-    """Return the summaries of the chunks that are written, by number."""
-    return {number: folder.read_summary(number) for number in folder.chunk_numbers()}
-
-
-def _n_items(summary):
-    return summary["stop"] - summary["start"]
-
-
-def _to_csv(columns, lines):
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows([escape_cell(line[column]) for column in columns] for line in lines)
-    return text.getvalue().encode()
 
 
 class _NoBar(nullcontext):
@@ -212,7 +219,7 @@ def _progress_bar(total, initial, progress):
 
 
 @contextmanager
-def _sigterm_interrupts():
+def sigterm_interrupts():
     """Let SIGTERM end the block as SIGINT does; signals are heard in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
