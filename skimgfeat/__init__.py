@@ -24,6 +24,8 @@ _PUBLIC = {
     "HuMoments": "skimgfeat.features",
     "ImageCollection": "skimgfeat.io",
     "ImageReader": "skimgfeat.preprocessing",
+    "KeypointsDisplay": "skimgfeat.display",
+    "MatchesDisplay": "skimgfeat.display",
     "ProjectionHistograms": "skimgfeat.features",
     "QuadrantDensity": "skimgfeat.features",
     "QuantizedPCA": "skimgfeat.descriptors",
@@ -37,7 +39,18 @@ _PUBLIC = {
     "transform_into": "skimgfeat.jobs",
 }
 
-_SUBMODULES = ("datasets", "descriptors", "features", "io", "jobs", "kernels", "preprocessing", "recipes", "testing")
+_SUBMODULES = (
+    "datasets",
+    "descriptors",
+    "display",
+    "features",
+    "io",
+    "jobs",
+    "kernels",
+    "preprocessing",
+    "recipes",
+    "testing",
+)
 
 __version__ = "0.1.0"
 __all__ = sorted(_PUBLIC)

@@ -1,4 +1,4 @@
-"""QuantizedPCA against IncrementalPCA and the quantization that everyone writes around it, in one process.
+"""QuantizedPCA and DescriptorCodec against IncrementalPCA and what the notebook writes around it; SIFT on threads.
 
     python tests/benchmarks/bench_codec.py --rst docs/benchmarks/codec.rst.inc
 
@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from _data import sift_descriptors
+from _data import photo_tiles, sift_descriptors
 from _tables import print_tables
 from _timing import measure
+from sklearn.base import clone
 from sklearn.decomposition import PCA, IncrementalPCA
 
-from skimgfeat import QuantizedPCA
+from skimgfeat import SIFT, DescriptorCodec, QuantizedPCA
 from skimgfeat.descriptors._moments import Moments, principal_components
 
 _BATCH_ROWS = 2000
@@ -46,9 +47,8 @@ def fit_scale(pca, rows):
     return (low - margin).astype(np.float32), (high + margin).astype(np.float32)
 
 
-def quantize(pca, low, high, rows):
+def quantize(projected, low, high):
     """The notebook's codes."""
-    projected = pca.transform(rows.astype(np.float32)).astype(np.float32)
     span = high - low
     scaled = (projected - low[np.newaxis]) / np.where(span == 0, 1, span)[np.newaxis]
     return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
@@ -91,10 +91,49 @@ def codec_rows(rows, n_components, repeats):
     sides = {"notebook": (fit_both, len(rows)), "ours": (partial(ours.fit, rows), len(rows))}
     yield cost_row(f"fit, {len(rows):,} rows", *measure(sides, repeats).values())
     sides = {
-        "notebook": (partial(quantize, pca, *scale, image), len(image)),
+        "notebook": (lambda: quantize(pca.transform(image.astype(np.float32)).astype(np.float32), *scale), len(image)),
         "ours": (partial(ours.transform, image), len(image)),
     }
     yield cost_row(f"codes of {len(image):,} rows", *measure(sides, 20 * repeats).values())
+
+
+def notebook_codes(pca, low, high, rows):
+    """The notebook's selection, projection and codes of one image."""
+    projected = pca.transform(rows.astype(np.float32))
+    norms = np.linalg.norm(projected, axis=1)
+    count = min(_IMAGE_ROWS, len(norms))
+    index = np.argsort(norms)[-count:]
+    index = index[np.argsort(norms[index])[::-1]]
+    return quantize(projected[index].astype(np.float32), low, high)
+
+
+def selection_rows(rows, n_components, repeats):
+    """Compare select, project and quantize, of images of one size each."""
+    pca = fit_incremental(rows, n_components)
+    scale = fit_scale(pca, rows)
+    for count in (4000, 7000):
+        images = [rows[start : start + count] for start in range(0, min(len(rows), 4 * count), count)]
+        for select_by in ("norm", "rank"):
+            codec = DescriptorCodec(n_components, select_by=select_by, random_state=0).fit(images)
+            sides = {
+                "notebook": (
+                    lambda images=images: [notebook_codes(pca, *scale, image) for image in images],
+                    len(images),
+                ),
+                "ours": (partial(codec.transform, images), len(images)),
+            }
+            what = f"{count:,} to {_IMAGE_ROWS:,} descriptors, {select_by}"
+            yield cost_row(what, *measure(sides, 4 * repeats).values())
+
+
+def thread_rows(n_images, repeats):
+    """Compare SIFT on one thread and on two, by the clock."""
+    images = list(photo_tiles(512 if n_images > 2 else 100, n_images)[0])
+    for name, sift in {"SIFT()": SIFT(), "SIFT(n_features=1800)": SIFT(n_features=1800)}.items():
+        steps = {n_jobs: clone(sift).set_params(n_jobs=n_jobs).fit(images) for n_jobs in (1, 2)}
+        sides = {n_jobs: (partial(step.transform, images), len(images)) for n_jobs, step in steps.items()}
+        costs = measure(sides, repeats)
+        yield name, costs[1].wall * 1e3, costs[2].wall * 1e3, costs[1].wall / costs[2].wall
 
 
 def cost_row(what, other, ours):
@@ -105,12 +144,13 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=500_000, help="number of descriptors")
     parser.add_argument("--components", type=int, default=64, help="number of principal components")
+    parser.add_argument("--images", type=int, default=12, help="images for SIFT on threads")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each side, of which the median counts")
     parser.add_argument("--rst", type=Path, help="also write the tables to this file as reStructuredText")
     parser.add_argument("--quick", action="store_true", help="toy size, which says nothing about speed")
     options = parser.parse_args(arguments)
     if options.quick:
-        options.rows, options.components, options.repeats = 2000, 8, 1
+        options.rows, options.components, options.images, options.repeats = 2000, 8, 2, 1
     rows = sift_descriptors(options.rows)
     header = ["what", "notebook, µs a row", "skimgfeat, µs a row", "ratio of processor time", "ratio by the clock"]
     tables = [
@@ -123,6 +163,16 @@ def main(arguments=None):
             "QuantizedPCA against IncrementalPCA, percentiles of each image, and quantization",
             header,
             list(codec_rows(rows, options.components, options.repeats)),
+        ),
+        (
+            "DescriptorCodec: select, project and quantize one image, against the notebook's way",
+            [header[0], "notebook, µs an image", "skimgfeat, µs an image", *header[3:]],
+            list(selection_rows(rows, options.components, options.repeats)),
+        ),
+        (
+            "SIFT of pieces of photos of 512 x 512 pixels, milliseconds an image by the clock",
+            ["what", "1 thread", "2 threads", "ratio"],
+            list(thread_rows(options.images, options.repeats)),
         ),
     ]
     about = f"SIFT descriptors of scikit-image's gray photos, drawn {options.rows:,} times."

@@ -30,6 +30,7 @@ _CODECS = (
     ("RootSIFT, PCA 64, 4 bits", True, {"n_components": 64, "n_bits": 4}),
     ("RootSIFT, PCA 32, 8 bits", True, {"n_components": 32}),
     ("RootSIFT, PCA 32, 4 bits", True, {"n_components": 32, "n_bits": 4}),
+    ("RootSIFT, PCA 24, 4 bits", True, {"n_components": 24, "n_bits": 4}),
 )
 
 

@@ -1,0 +1,6 @@
+"""Pictures of what the estimators see."""
+
+from skimgfeat.display._keypoints import KeypointsDisplay
+from skimgfeat.display._matches import MatchesDisplay
+
+__all__ = ["KeypointsDisplay", "MatchesDisplay"]

@@ -1,0 +1,363 @@
+"""DescriptorStore, FlatDescriptors and extend_store: what was described is what is read, and nothing is lost."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+from skimage import data
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.model_selection import KFold, train_test_split
+
+from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, FlatDescriptors, Flatten, ImageCollection, extract
+from skimgfeat.descriptors._ragged import geometry_dtype
+from skimgfeat.io import ImageError
+from skimgfeat.jobs import extend_store, verify
+from skimgfeat.jobs._folder import MANIFEST
+
+pytest.importorskip("pyarrow")
+
+PICTURE = data.camera()[100:300, 100:300]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def threads():
+    """Run chunks on threads of this process: there is no worker to wait for."""
+    with joblib.parallel_config("threading", n_jobs=2):
+        yield
+
+
+def write_images(folder, names):
+    """Write images of different sizes: every fifth blank, every seventh no image, one larger than the others."""
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        number = int(name)
+        if number % 7 == 6:
+            (folder / f"{name}.png").write_bytes(b"no image")
+        elif number % 5 == 4:
+            Image.fromarray(np.zeros((40, 40), np.uint8)).save(folder / f"{name}.png")
+        else:
+            Image.fromarray(PICTURE[number : 60 + 2 * number, : 80 + number]).save(folder / f"{name}.png")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images") / "images"
+    write_images(folder, [f"{number:02d}" for number in range(40)])
+    return folder
+
+
+SIFTS = {"plain": SIFT(max_pixels=10_000), "geometry": SIFT(geometry=True, max_pixels=10_000, n_features=30)}
+
+
+@pytest.fixture(scope="module")
+def paths(folder, tmp_path_factory):
+    """A store of each kind; not to be changed."""
+    root = tmp_path_factory.mktemp("stores")
+    for name, sift in SIFTS.items():
+        extend_store(sift, folder, root / name, chunk_size=18)
+    return {name: root / name for name in SIFTS}
+
+
+@pytest.fixture(params=sorted(SIFTS))
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def store(paths, kind):
+    return DescriptorStore(paths[kind])
+
+
+@pytest.fixture(scope="module")
+def described(folder):
+    """What SIFT itself gives, the failed images without descriptors."""
+    collection = ImageCollection.from_folder(folder, on_error="nan")
+    with pytest.warns(UserWarning, match="cannot be read"):
+        return {name: sift.fit(collection).transform(collection) for name, sift in SIFTS.items()}
+
+
+@pytest.fixture
+def expected(described, kind):
+    return described[kind]
+
+
+def assert_same(actual, expected):
+    assert len(actual) == len(expected)
+    for one, other in zip(actual, expected, strict=True):
+        assert one.dtype == other.dtype
+        assert_array_equal(one, other)
+
+
+def test_round_trip(store, expected, kind):
+    assert_same(store[:], expected)
+    assert len(store) == 40
+    assert store.shape == (40,)
+    assert store.dtype == (np.uint8 if kind == "plain" else geometry_dtype(np.uint8, 128))
+    assert store.tail == ((128,) if kind == "plain" else ())
+    assert_array_equal(store.counts, [len(array) for array in expected])
+    assert store.names == [f"{number:02d}.png" for number in range(40)]
+    assert len(set(map(len, expected))) > 10
+
+
+def test_status_of_each_image(store):
+    status = np.array(store.status)
+    assert set(np.flatnonzero(status == "error")) == {6, 13, 20, 27, 34}
+    assert all(store.codes[index] == "unidentified" for index in (6, 13, 20, 27, 34))
+    # A blank image is no error.
+    assert (store.status[4], store.codes[4], store.counts[4], store.messages[4]) == ("ok", "", 0, "")
+    shrunk = np.flatnonzero(status == "partial")
+    assert len(shrunk) > 3
+    assert store.messages[shrunk[-1]] == "shrunk from 98x118 to 91x109 pixels (max_pixels)"
+    assert all("shrunk from" in store.messages[index] for index in shrunk)
+
+
+def test_read_tells_why_an_image_failed(store, expected):
+    with pytest.raises(ImageError) as error:
+        store.read(6)
+    assert error.value.code == "unidentified"
+    assert_array_equal(store.read(7), expected[7])
+
+
+def test_access_in_any_order(store, expected):
+    rng = np.random.default_rng(0)
+    for index in [*rng.integers(-40, 40, 60), np.int64(3)]:
+        assert_array_equal(store[index], expected[index])
+    for key in (slice(5, 30, 3), slice(None, None, -1), slice(38, 100), slice(3, 3)):
+        assert_same(store[key], expected[key])
+    for key in ([7, 2, 2, 39], rng.permutation(40), np.arange(40) % 3 == 0):
+        part = store[key]
+        assert isinstance(part, DescriptorStore)
+        places = np.arange(40)[key]
+        assert_same(part[:], [expected[place] for place in places])
+        assert part.names == [store.names[place] for place in places]
+        assert part.hashes == [store.hashes[place] for place in places]
+    assert_same(store[[30, 5, 9]][[2, 0]][:], [expected[9], expected[30]])
+    with pytest.raises(IndexError):
+        store[40]
+
+
+def test_pickles(store, expected):
+    store[3]
+    again = pickle.loads(pickle.dumps(store[np.arange(10, 20)]))
+    assert_same(again[:], expected[10:20])
+    assert len(pickle.dumps(store)) < 60 * 1000
+
+
+def test_scikit_learn_splits_it(store, expected):
+    for train, test in KFold(4, shuffle=True, random_state=0).split(store):
+        assert_same(store[test][:], [expected[index] for index in test])
+        assert len(store[train]) == 30
+    train, test, y_train, y_test = train_test_split(store, np.arange(40), random_state=0)
+    assert_same(train[:], [expected[index] for index in y_train])
+    assert_same(test[:], [expected[index] for index in y_test])
+
+
+def test_export(store, expected, tmp_path):
+    flat = store.export(tmp_path / "flat")
+    for opened in (flat, FlatDescriptors(tmp_path / "flat")):
+        assert_same(opened[:], expected)
+        assert_array_equal(opened[-3], expected[-3])
+        assert opened.names == store.names
+        assert opened.shape == (40,)
+        assert isinstance(opened.descriptors, np.memmap)
+        with pytest.raises(ValueError, match="read-only"):
+            opened.descriptors[0] = opened.descriptors[1]
+    assert_same(store[[5, 3]].export(tmp_path / "part")[:], [expected[5], expected[3]])
+
+
+def test_a_store_of_no_descriptors_at_all(tmp_path):
+    extract(SIFT(), np.zeros((3, 20, 20), np.uint8), tmp_path / "store")
+    store = DescriptorStore(tmp_path / "store")
+    assert_same(store[:], [np.empty((0, 128), np.uint8)] * 3)
+    assert_same(store.export(tmp_path / "flat")[:], store[:])
+    assert store.names == [""] * 3
+
+
+def test_chunks(store):
+    chunks = store.chunks()
+    assert [(part, len(indices)) for part, _, indices in chunks] == [(0, 18), (0, 18), (0, 4)]
+    assert_array_equal(np.concatenate([indices for *_, indices in chunks]), np.arange(40))
+    assert len({sha256 for _, sha256, _ in chunks}) == 3
+    assert store[[]].chunks() == []
+
+
+def test_a_codec_learns_from_it_what_it_learns_from_a_list(store, expected):
+    codec = DescriptorCodec(8, max_descriptors=50, random_state=0)
+    subset = np.arange(40) % 3 > 0
+    from_store, from_list = (DescriptorCodec(**codec.get_params()).fit(X, subset=subset) for X in (store, expected))
+    for name in ("components_", "mean_", "lower_", "upper_", "explained_variance_"):
+        assert_array_equal(getattr(from_store.pca_, name), getattr(from_list.pca_, name))
+    assert_same(from_store.transform(store), from_list.transform(expected))
+    again = DescriptorCodec(**codec.get_params()).fit(store, subset=subset)
+    assert_array_equal(again.pca_.components_, from_store.pca_.components_)
+    assert_array_equal(again.pca_.lower_, from_store.pca_.lower_)
+
+
+def test_new_images_make_a_new_part(tmp_path):
+    folder, path = tmp_path / "images", tmp_path / "store"
+    write_images(folder, ["00", "01", "06"])
+    assert str(extend_store(SIFT(), folder, path)).startswith("3 listed = 2 ok + 0 partial + 1 error")
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    write_images(folder, ["02", "04", "13"])
+    account = extend_store(SIFT(n_jobs=2), folder, path)
+    assert (account.listed, account.ok, account.error) == (6, 4, 2)
+    assert account.n_done == 3
+    assert {file: file.read_bytes() for file in before} == before
+    store = DescriptorStore(path)
+    assert store.names == ["00.png", "01.png", "06.png", "02.png", "04.png", "13.png"]
+    everything = ImageCollection(store.names, root=folder, on_error="nan")
+    with pytest.warns(UserWarning, match="2 of 6 images cannot be read"):
+        assert_same(store[:], SIFT().fit(everything).transform(everything))
+    assert [part for part, *_ in store.chunks()] == [0, 1]
+    assert extend_store(SIFT(), folder, path).n_done == 0
+    assert len(list(path.iterdir())) == 2
+    with pytest.raises(ValueError, match="another estimator or setting"):
+        extend_store(SIFT(n_features=3), folder, path)
+
+
+def unfinish(part):
+    """Leave of a part what a run leaves that was killed after its first chunk."""
+    (part / MANIFEST).unlink()
+    for chunk in sorted((part / "chunks").iterdir())[1:]:
+        chunk.unlink()
+
+
+def test_a_part_that_did_not_end_is_finished_first(tmp_path):
+    folder, path = tmp_path / "images", tmp_path / "store"
+    write_images(folder, [f"{number:02d}" for number in range(20)])
+    extend_store(SIFT(), folder, path, chunk_size=8)
+    part = path / "part-0000"
+    before = {file.name: file.read_bytes() for file in (part / "chunks").iterdir()}
+    unfinish(part)
+    with pytest.raises(ValueError, match="is not finished; resume it first"):
+        DescriptorStore(path)
+    write_images(folder, ["20", "21"])
+    account = extend_store(SIFT(), folder, path, chunk_size=8)
+    assert (account.listed, account.n_done) == (22, 14)
+    assert {file.name: file.read_bytes() for file in (part / "chunks").iterdir()} == before
+    assert verify(part) == []
+    assert len(DescriptorStore(path)) == 22
+
+
+def test_a_store_made_from_a_store_goes_on_too(paths, tmp_path, described):
+    store = DescriptorStore(paths["plain"])
+    codec = DescriptorCodec(8, random_state=0).fit(store)
+    path = tmp_path / "codes"
+    # One image twice: both are written, and either is found again.
+    twice = store[[*range(20), 5]]
+    extend_store(codec, twice, path, chunk_size=8)
+    before = {file.name: file.read_bytes() for file in (path / "part-0000/chunks").iterdir()}
+    unfinish(path / "part-0000")
+    extend_store(codec, store[[*range(20), 5]], path, chunk_size=8)
+    assert {file.name: file.read_bytes() for file in (path / "part-0000/chunks").iterdir()} == before
+    account = extend_store(codec, store, path, chunk_size=8)
+    codes = DescriptorStore(path)
+    assert codes.names == [*store.names[:20], store.names[5], *store.names[20:]]
+    assert account.codes == {"unidentified": 5}
+    assert np.array(codes.status)[[6, 13]].tolist() == ["error", "error"]
+    assert_same(codes[21:], codec.transform(described["plain"][20:]))
+    unfinish(path / "part-0000")
+    with pytest.raises(ValueError, match="X lacks images that a run of the store has begun with"):
+        extend_store(codec, store[[30, 31]], path, chunk_size=8)
+
+
+def test_images_without_paths(tmp_path):
+    extract(SIFT(), np.stack([PICTURE] * 3), tmp_path / "store")
+    store = DescriptorStore(tmp_path / "store")
+    codec = DescriptorCodec(8).fit(store)
+    with pytest.raises(ValueError, match="images without a path"):
+        extend_store(codec, store, tmp_path / "codes")
+    with pytest.raises(ValueError, match="X must be images with paths"):
+        extend_store(SIFT(), np.stack([PICTURE] * 3), tmp_path / "other")
+    extract(codec, store, tmp_path / "codes")
+    assert_same(DescriptorStore(tmp_path / "codes")[:], codec.transform(store))
+
+
+def test_a_damaged_file(tmp_path, folder):
+    extend_store(SIFT(), folder, tmp_path / "store", chunk_size=8)
+    store = DescriptorStore(tmp_path / "store")
+    chunk = sorted((tmp_path / "store/part-0000/chunks").iterdir())[2]
+    content = bytearray(chunk.read_bytes())
+    place = content.find(store[17].tobytes())
+    assert place > 0
+    content[place + 50] ^= 1
+    chunk.write_bytes(content)
+    store[0]
+    with pytest.raises(ValueError, match=r"c-000002.* is damaged"):
+        store[17]
+    chunk.write_bytes(content[:1000])
+    with pytest.raises(ValueError, match=r"c-000002.* is damaged"):
+        DescriptorStore(tmp_path / "store")
+
+
+def test_what_is_no_store(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        DescriptorStore(tmp_path / "missing")
+    with pytest.raises(FileNotFoundError, match="there is no store of descriptors"):
+        DescriptorStore(tmp_path)
+    extract(Flatten(), np.zeros((3, 4, 4)), tmp_path / "rows")
+    with pytest.raises(ValueError, match="holds rows of features; read them with load_features"):
+        DescriptorStore(tmp_path / "rows")
+
+
+def test_parts_of_different_types(tmp_path, folder):
+    (tmp_path / "store").mkdir()
+    for name, sift in (("part-0000", SIFT()), ("part-0001", SIFT(geometry=True))):
+        extract(sift, folder, tmp_path / "store" / name)
+    with pytest.raises(ValueError, match="hold descriptors of different types"):
+        DescriptorStore(tmp_path / "store")
+
+
+# --- Out of core
+
+
+class Synthetic(TransformerMixin, BaseEstimator):
+    """Makes descriptors up; an item is the seed of its image."""
+
+    def __init__(self, count=2000):
+        self.count = count
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = 1
+        return self
+
+    def transform(self, X):
+        return [np.random.default_rng(int(seed[0])).integers(0, 256, (self.count, 128), dtype=np.uint8) for seed in X]
+
+
+_OUT_OF_CORE = """
+import resource, sys
+import numpy as np
+import sklearn.decomposition, pyarrow.parquet
+from skimgfeat import DescriptorCodec, DescriptorStore
+DescriptorCodec(16, random_state=0).fit([np.zeros((50, 128), np.uint8)]).transform([np.zeros((50, 128), np.uint8)])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+store = DescriptorStore(sys.argv[1])
+codec = DescriptorCodec(16, max_descriptors=100, samples_per_image=20, random_state=0).fit(store)
+n_codes = sum(len(codes) for codes in codec.transform(store))
+print(store.counts.sum(), n_codes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux")
+def test_fit_and_transform_take_a_tenth_of_the_store(tmp_path):
+    path = tmp_path / "store"
+    extract(Synthetic().fit(None), np.arange(900)[:, None], path, chunk_size=48)
+    n_bytes = sum(file.stat().st_size for file in path.rglob("*.parquet"))
+    output = subprocess.run(
+        [sys.executable, "-c", _OUT_OF_CORE, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
+    ).stdout
+    n_descriptors, n_codes, kilobytes = map(int, output.split())
+    assert (n_descriptors, n_codes) == (900 * 2000, 900 * 100)
+    assert n_bytes > 2.3e8
+    assert kilobytes * 1024 < n_bytes / 10, kilobytes
