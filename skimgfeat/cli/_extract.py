@@ -184,6 +184,8 @@ def _output_kind(args):
         return _JOB
     if suffix == ".npy" and (args.labels or args.labels_key):
         raise UsageError("an .npy file has no place for labels: write .npz or .parquet, or leave the labels out")
+    if "://" in args.output:
+        raise UsageError(f"{args.output!r} is an address, and files are written to disks only: give a folder there")
     if output.is_dir():
         raise UsageError(f"{args.output!r} is a folder: give the name of a file in it")
     if not output.parent.is_dir():

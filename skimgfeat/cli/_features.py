@@ -45,15 +45,21 @@ def read_features(spec, *, trust_pickle=False):
     else:
         steps = [_make_step(*_parse_step(node)) for node in _parse_chain(spec)]
 
+    from skimgfeat import SIFT, DescriptorCodec
     from skimgfeat._base import ImageMap
 
+    if isinstance(steps[-1], (SIFT, DescriptorCodec)):
+        raise UsageError(
+            f"--features: {type(steps[-1]).__name__} gives descriptors, not rows: skimgfeat sift and skimgfeat codec "
+            "write those"
+        )
     if isinstance(steps[-1], ImageMap):
         raise UsageError(f"--features: {type(steps[-1]).__name__} gives images, not rows: add hog or such behind")
     return steps
 
 
 def _load_pickle(path, trusted):
-    """Read an estimator. The only function of the library that unpickles, and only a file that the user trusts."""
+    """Read an estimator, which runs code: only from a file that the user trusts."""
     if not trusted:
         raise UsageError(
             f"--features: reading {path!r} runs whatever code is in it: add --trust-pickle if you made it or trust who "
@@ -67,7 +73,10 @@ def _load_pickle(path, trusted):
     except _NOT_LOADED as error:
         raise ValueError(f"{path!r} cannot be loaded: {type(error).__name__}: {error}") from error
     steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
-    return [step for step in steps if step is not None and not isinstance(step, str)]
+    steps = [step for step in steps if step is not None and not isinstance(step, str)]
+    if not steps:
+        raise UsageError(f"--features: {path!r} holds a pipeline without steps")
+    return steps
 
 
 def _read_description(path, suffix):

@@ -1,11 +1,13 @@
 """What the commands print."""
 
 import json
+import sys
 
 
 def show(text):
     """Print a line; what the terminal cannot write, such as names of files that are no text, comes as escapes."""
-    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def show_json(content):

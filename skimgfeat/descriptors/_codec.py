@@ -9,7 +9,7 @@ from skimgfeat._parallel import run_batches
 from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_number
 from skimgfeat.descriptors._codec_file import read_codec, write_codec
 from skimgfeat.descriptors._quantized_pca import _SOLVERS, QuantizedPCA, _check_quantile_range, _check_random_state
-from skimgfeat.descriptors._ragged import descriptors_of, iter_chunks, with_descriptors
+from skimgfeat.descriptors._ragged import as_failed, descriptors_of, has_failed, iter_chunks, with_descriptors
 from skimgfeat.descriptors._threads import one_blas_thread
 
 _SELECTIONS = ("rank", "norm")
@@ -42,6 +42,12 @@ def _join(arrays, batch_size):
             waiting, count = [], 0
     if count:
         yield np.concatenate(waiting)
+
+
+def _map_one(function, image):
+    """Return ``function(image)``, marked where the image is."""
+    result = function(image)
+    return as_failed(result) if has_failed(image) else result
 
 
 def _check_subset(owner, subset, n_images):
@@ -148,6 +154,8 @@ class DescriptorCodec(ImageMap):
     >>> codec.inverse_transform(codec.transform(X))[0].shape
     (100, 128)
     """
+
+    _learns_shape_only = False
 
     def __init__(
         self,
@@ -426,7 +434,7 @@ class DescriptorCodec(ImageMap):
                 results: list = [None] * len(images)
 
                 def fill(batch, images=images, results=results):
-                    results[batch] = [function(image) for image in images[batch]]
+                    results[batch] = [_map_one(function, image) for image in images[batch]]
 
                 n_bytes = sum(image.nbytes for image in images) // len(images)
                 run_batches(fill, len(images), bytes_per_item=n_bytes, n_jobs=self.n_jobs)

@@ -1,7 +1,6 @@
 """What the encoders share: descriptors of many images -> one row an image."""
 
 from abc import ABCMeta, abstractmethod
-from functools import lru_cache
 from itertools import pairwise, product
 
 import numpy as np
@@ -9,12 +8,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import ThreadpoolController
 
 from skimgfeat._parallel import run_batches
 from skimgfeat._validation import check_choice, check_integer, check_n_jobs, check_number
 from skimgfeat.descriptors._quantized_pca import _check_random_state
-from skimgfeat.descriptors._ragged import Images, descriptors_of, has_geometry
+from skimgfeat.descriptors._ragged import Images, descriptors_of, has_failed, has_geometry
+from skimgfeat.descriptors._threads import one_blas_thread
 
 # Rows of a matrix product. The last block is filled up with zeros: BLAS rounds small products in other ways, and what
 # an image gives must not depend on the images beside it.
@@ -86,11 +85,6 @@ def _even_shares(counts, total, random):
     one_more = random.choice(np.flatnonzero(counts > enough), total - shares.sum(), replace=False)
     shares[one_more] += 1
     return shares
-
-
-@lru_cache
-def _threadpools():
-    return ThreadpoolController()
 
 
 class Pyramid:
@@ -260,7 +254,8 @@ class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         features : ndarray of shape (n_images, n_features_out), float32
-            One row an image, in the order of X: zeros for an image without descriptors.
+            One row an image, in the order of X: zeros for an image without descriptors, NaN for one of a collection
+            that could not be had, which :class:`SIFT` marks.
 
         Raises
         ------
@@ -280,12 +275,14 @@ class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
             out[batch] = values.reshape(len(out[batch]), -1)
 
         self._run(images, pyramid, self._n_features_out, encode)
+        for start, chunk in images.chunks():
+            out[[start + place for place, image in enumerate(chunk) if has_failed(image)]] = np.nan
         return out
 
     def _run(self, images, pyramid, n_columns, function):
         """Call ``function(batch, sums)`` for every batch of images, a slice, on ``n_jobs`` threads."""
         # Batches have threads of their own.
-        with _threadpools().limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             for start, chunk in images.chunks():
 
                 def encode(batch, start=start, chunk=chunk):

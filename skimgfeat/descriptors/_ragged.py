@@ -126,6 +126,20 @@ class Images:
             del images
 
 
+class _Failed(np.ndarray):
+    """No descriptors, of an image that could not be had: its row is NaN, where that of a blank image is zeros."""
+
+
+def as_failed(descriptors):
+    """Return an empty array of descriptors that says that its image could not be had."""
+    return descriptors.view(_Failed)
+
+
+def has_failed(image):
+    """Tell whether these descriptors are those of an image that could not be had."""
+    return isinstance(image, _Failed)
+
+
 def has_geometry(image):
     """Tell whether one image's descriptors are a structured array with keypoint geometry."""
     return image.dtype.names is not None

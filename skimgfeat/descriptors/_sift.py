@@ -18,6 +18,7 @@ from skimgfeat._validation import (
     check_number,
 )
 from skimgfeat.descriptors._describe import SIFTParameters, describe, no_descriptors, shrunk_shape
+from skimgfeat.descriptors._ragged import as_failed
 from skimgfeat.descriptors._threads import one_cv2_thread
 from skimgfeat.io import ImageCollection
 
@@ -301,7 +302,7 @@ class SIFT(ImageMap):
             return describe(image, parameters)
 
         with one_cv2_thread():
-            return map_images(owner, describe_one, images, no_descriptors(parameters), n_jobs=self.n_jobs)
+            return map_images(owner, describe_one, images, as_failed(no_descriptors(parameters)), n_jobs=self.n_jobs)
 
     def _reservations(self, images):
         """Return for each image None, or what a long run has to say of it beside its descriptors."""

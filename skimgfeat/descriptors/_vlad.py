@@ -8,6 +8,9 @@ from skimgfeat._validation import check_flag
 from skimgfeat.descriptors._encoder import BLOCK_ROWS, check_power, iter_blocks, signed_power
 from skimgfeat.descriptors._visual_words import VisualWordEncoder, Words
 
+# What k-means' centers are off, relative to the largest.
+_WORD_ROUNDING = 4 * np.finfo(np.float32).eps
+
 
 class VLAD(VisualWordEncoder):
     """Vectors of locally aggregated descriptors (VLAD).
@@ -121,6 +124,7 @@ class VLAD(VisualWordEncoder):
         n_segments = len(bounds) - 1
         nearest_centers = np.empty((BLOCK_ROWS, n_columns))
         sums = np.zeros((n_segments, n_words, n_columns))
+        counts = np.zeros((n_segments, n_words))
         segment_of = np.repeat(np.arange(n_segments), np.diff(bounds))
         for start, stop, block in iter_blocks(rows, words.shift):
             count = stop - start
@@ -132,7 +136,12 @@ class VLAD(VisualWordEncoder):
             groups = (segment_of[start:stop] - first) * n_words + nearest
             # One column a descriptor with a 1 in the row of its word: the product sums by segment and word.
             members = csr_array((np.ones(count), groups, np.arange(count + 1)), shape=(count, (last - first) * n_words))
+            counts[first:last] += np.bincount(groups, minlength=(last - first) * n_words).reshape(-1, n_words)
             sums[first:last] += (members.T @ block[:count]).reshape(-1, n_words, n_columns)
+        # Words are k-means' float32: what is left where descriptors sit at them is its rounding, which normalization
+        # would blow up to any size.
+        rounding = _WORD_ROUNDING * np.abs(self.kmeans_.cluster_centers_).max()
+        sums[np.abs(sums).max(axis=2) <= counts * rounding] = 0
         return sums
 
     def _finish(self, sums):

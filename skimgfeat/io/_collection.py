@@ -11,7 +11,7 @@ from skimgfeat._validation import check_choice, check_integer
 from skimgfeat.io._decode import MAX_PIXELS, MODES, ImageError, check_decoding, decode_image
 from skimgfeat.io._folders import list_class_folders, list_images
 from skimgfeat.io._photos import PhotoCache
-from skimgfeat.io._sources import absolute_path, is_missing, join_inside, name_of, read_source
+from skimgfeat.io._sources import absolute_path, is_missing, join_inside, join_listed, name_of, read_source
 from skimgfeat.io._tables import read_path_column
 
 _OWNER = "ImageCollection"
@@ -344,7 +344,7 @@ class ImageCollection:
     def _decode_source(self, source, draft):
         if self._root is not None and isinstance(source, (str, os.PathLike)):
             name = os.fsdecode(source)
-            source = os.path.join(self._root, name) if self._listed else join_inside(self._root, name)
+            source = join_listed(self._root, name) if self._listed else join_inside(self._root, name)
         elif source is None:
             raise ImageError("missing", "no path is given")
         return decode_image(read_source(source, max_bytes=self._max_bytes), **self._decoding | {"draft": draft})

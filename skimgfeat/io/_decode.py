@@ -130,6 +130,8 @@ def decode_image(data, *, mode=None, dtype="uint8", orientation="exif", draft=No
     except ImageError:
         raise
     except Exception as error:  # damaged bytes make a decoder raise anything; this is the one place that turns it round
+        if isinstance(error, MemoryError):
+            raise ImageError("failed", "there is not enough memory to decode the image") from error
         if isinstance(error, _BOMB):
             raise ImageError("too_many_pixels", str(error)) from error
         if isinstance(error, UnidentifiedImageError):

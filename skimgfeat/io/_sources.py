@@ -1,8 +1,11 @@
 """Where the bytes of an image come from: memory, a file object, a path, an address that fsspec opens."""
 
+import errno
 import os
 import re
 import threading
+
+import numpy as np
 
 from skimgfeat.io._decode import ImageError
 from skimgfeat.io._files import NotRegularError, open_regular
@@ -11,8 +14,10 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:")
 # "a::b://c" opens c, "%2e%2e" is "..", "?" and "#" end a path.
 _META = re.compile(r"::|%2e|%2f|%5c|[?#]", re.IGNORECASE)
-# NaN, NA and NaT of pandas, which is not imported for them.
-_MISSING = ("nan", "<NA>", "NaT")
+# NA and NaT of pandas, which is not imported for them.
+_MISSING = ("NAType", "NaTType")
+# What the machine lacks, and not the file.
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 # A file object has one position, and an image may be asked for by two threads.
 _FILE_OBJECTS = threading.Lock()
 
@@ -56,7 +61,8 @@ def read_source(source, *, max_bytes):
 
 def is_missing(value):
     """Tell whether a value is how a table says that there is none: None, NaN, NA."""
-    return value is None or (not isinstance(value, (str, bytes, os.PathLike)) and str(value) in _MISSING)
+    is_nan = isinstance(value, (float, np.floating)) and value != value
+    return value is None or is_nan or type(value).__name__ in _MISSING
 
 
 def join_inside(root, name):
@@ -79,6 +85,18 @@ def join_inside(root, name):
     return path
 
 
+def join_listed(root, name):
+    """Return the path of ``name``, which a listing of ``root`` gave: any name, and links wherever they lead.
+
+    At an address, names are no more than addresses can say.
+    """
+    if is_address(root):
+        return join_inside(root, name)
+    if name.startswith("/") or ".." in name.split("/"):
+        raise ImageError("outside_root", f"{name!r} is not a relative path inside {root!r}")
+    return os.path.join(root, name)
+
+
 def _read(file, max_bytes):
     return file.read() if max_bytes is None else file.read(max_bytes + 1)
 
@@ -93,7 +111,7 @@ def _read_object(file, max_bytes):
         with _FILE_OBJECTS:
             file.seek(0)
             data = _read(file, max_bytes)
-    except (OSError, ValueError) as error:  # closed, or a pipe
+    except (AttributeError, OSError, ValueError) as error:  # closed, or a pipe
         raise ImageError("missing", f"the file object cannot be read: {error}") from error
     if not isinstance(data, bytes):
         raise TypeError(f"read_source: a file object must be opened in binary mode, got one that reads {type(data)}.")
@@ -117,6 +135,8 @@ def _read_path(path, max_bytes):
     except IsADirectoryError as error:
         raise ImageError("not_regular", "it is a folder") from error
     except OSError as error:
+        if error.errno in _SHORTAGES:
+            raise
         code = "truncated" if not is_address(path) and os.path.isfile(path) else "missing"
         raise ImageError(code, f"the file cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a NUL in the name, a scheme that nothing opens
