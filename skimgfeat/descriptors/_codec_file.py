@@ -159,7 +159,7 @@ def _unpack(content, archive, make, updatable):
 def _unpack_update(pca, update, array):
     n_features = len(pca.mean_)
     random = np.random.RandomState()
-    random.set_state(("MT19937", array("random_key"), update["random_position"]))
+    random.set_state(("MT19937", array("random_key"), update["random_position"], 0, 0.0))
     pca._moments = Moments(n_features)
     pca._moments.n_rows = update["n_rows"]
     vars(pca._moments).update({name: array(f"moments{name}") for name in _MOMENTS})

@@ -307,8 +307,8 @@ class SIFT(ImageMap):
     def _reservations(self, images):
         """Return for each image None, or what a long run has to say of it beside its descriptors."""
         reservations = []
-        for image in images:
-            shape = np.shape(image)[:2] if np.ndim(image) > 1 else self.image_shape_[:2]
+        for image in self._check_input(images, reset=False):
+            shape = image.shape[:2]
             small = shrunk_shape(shape, self.max_pixels)
             note = "shrunk from {}x{} to {}x{} pixels (max_pixels)".format(*shape, *small)
             reservations.append(None if small == shape else note)

@@ -51,8 +51,9 @@ def read_object_npz(path, *, unsafe=False):
             f"{_OWNER}: {path!s} holds Python objects, and reading it runs whatever code is in it: "
             "pass unsafe=True if you made it or trust who did."
         )
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{_OWNER}: {path!s} is no .npz file.")
+    with open(path, "rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise ValueError(f"{_OWNER}: {path!s} is no .npz file.")
     with np.load(path, allow_pickle=True) as file:
         missing = [name for name in (_DESCRIPTORS, _NAMES) if name not in file.files]
         if missing:

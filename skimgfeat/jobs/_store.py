@@ -174,7 +174,7 @@ class DescriptorStore(Sequence):
             For each chunk: the number of its part, a hash of the paths, status and bytes of its images, and the places
             of these in the store.
         """
-        chunks = []
+        chunks: list[tuple] = []
         if len(self) == 0:
             return chunks
         starts = np.flatnonzero(np.any(np.diff(self._places[:, :2], axis=0), axis=1)) + 1
