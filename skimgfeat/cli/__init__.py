@@ -11,9 +11,11 @@ from contextlib import contextmanager
 
 from skimgfeat import __version__
 from skimgfeat.cli._arguments import ArgumentParser, CommandError, UsageError, first_line
+from skimgfeat.cli._codec import add_parser as add_codec
 from skimgfeat.cli._demo import add_parser as add_demo
 from skimgfeat.cli._extract import add_parser as add_extract
 from skimgfeat.cli._info import add_parser as add_info
+from skimgfeat.cli._sift import add_parser as add_sift
 from skimgfeat.cli._verify import add_parser as add_verify
 
 __all__ = ["main"]
@@ -69,7 +71,7 @@ def _make_parser():
     )
     parser.add_argument("--version", action="version", version=f"skimgfeat {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for add_parser in (add_demo, add_extract, add_info, add_verify):
+    for add_parser in (add_demo, add_extract, add_info, add_verify, add_sift, add_codec):
         add_parser(subparsers)
     return parser
 

@@ -51,12 +51,16 @@ def _encode(rows, quantizer):
     each by itself, in float64: a row's codes depend neither on the rows beside it nor on the number of threads.
     """
     center, weights, offset = (part.astype(np.float32) for part in quantizer[:3])
-    tolerance = 2 * np.finfo(np.float32).eps * np.sqrt(len(center)) * quantizer.n_steps
+    rounding = 2 * np.finfo(np.float32).eps * np.sqrt(len(center))
+    heaviest = np.linalg.norm(weights, axis=0).max()
     codes = np.empty((len(rows), weights.shape[1]), dtype=np.uint8)
     for block in row_blocks(len(rows), _ROWS_AT_ONCE):
         # Bytes are cast first: NumPy subtracts mixed types half as fast.
         taken = rows[block].astype(np.float32) if rows.dtype == np.uint8 else rows[block]
         centered = np.subtract(taken, center, out=np.empty(taken.shape, dtype=np.float32))
+        # Long rows that nearly cancel leave more to float64, and in the end everything.
+        longest = np.sqrt(np.einsum("ij,ij->i", centered, centered).max())
+        tolerance = rounding * max(quantizer.n_steps, longest * heaviest)
         values = centered @ weights
         values += offset
         rounded = np.rint(values)
