@@ -154,7 +154,8 @@ class KeypointsDisplay:
         )
         centers = np.stack([x, y], axis=1)[:, np.newaxis]
         self.keypoints_ = ax.add_collection(
-            LineCollection(np.concatenate([centers, circles], axis=1), colors=color, linewidths=0.8), autolim=False
+            LineCollection(list(np.concatenate([centers, circles], axis=1)), colors=color, linewidths=0.8),
+            autolim=False,
         )
         ax.set(xticks=[], yticks=[])
         self.ax_, self.figure_ = ax, ax.figure

@@ -136,7 +136,9 @@ class MatchesDisplay:
         # The few wrong ones on top.
         order = np.argsort(~right, kind="stable")
         colors = np.where(right[order], "lime", "red").tolist()
-        self.lines_ = ax.add_collection(LineCollection(lines[order], colors=colors, linewidths=0.9), autolim=False)
+        self.lines_ = ax.add_collection(
+            LineCollection(list(lines[order]), colors=colors, linewidths=0.9), autolim=False
+        )
         ax.set(xticks=[], yticks=[])
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
 from skimgfeat.io import atomic_write
@@ -92,7 +91,7 @@ class JobFolder:
         when or where it is written.
         """
         pa = import_pyarrow("JobFolder")
-        buffer = BytesIO()
+        buffer = pa.BufferOutputStream()
         pa.parquet.write_table(
             table,
             buffer,
@@ -102,7 +101,7 @@ class JobFolder:
             write_statistics=False,
             write_page_checksum=True,
         )
-        data = buffer.getvalue()
+        data = memoryview(buffer.getvalue())
         self.write(name, data)
         return hashlib.sha256(data).hexdigest()
 

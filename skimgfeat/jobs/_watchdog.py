@@ -88,13 +88,15 @@ def _sink():
 
 @functools.cache
 def become_worker(coordinator):
-    """Do what a process does once: leave Ctrl-C to its coordinator, and end when that has died.
+    """Do what a process does once: leave Ctrl-C to its coordinator, end when that has died, and give memory back.
 
     Returns whether the process ends then. One that waits for its next call would otherwise wait for ever; the workers
     of a cluster are not the coordinator's children, and their cluster looks after them.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Arrow's own allocator keeps several times what a chunk takes. It is chosen when pyarrow is imported.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     is_child = os.name == "posix" and isinstance(multiprocessing.current_process(), LokyProcess)
     if is_child:
         threading.Thread(target=_end_with, args=(coordinator,), daemon=True).start()
