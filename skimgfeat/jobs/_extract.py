@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_number
 from skimgfeat.io import ImageCollection
+from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.jobs._account import Interrupted, add_up
 from skimgfeat.jobs._chunk import Job, attempt
 from skimgfeat.jobs._folder import ITEM_COLUMNS, ITEMS, JOB, MANIFEST, JobFolder
@@ -165,6 +166,7 @@ def extract(
     100 listed = 100 ok + 0 partial + 0 error + 0 skipped
     (100, 81)
     """
+    import_pyarrow(_OWNER)
     check_n_jobs(_OWNER, n_jobs)
     _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout, prefix, compression, resume)
     estimator, X = _split_reader(estimator, X)

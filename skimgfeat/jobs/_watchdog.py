@@ -11,6 +11,8 @@ import time
 
 from joblib.externals.loky.backend.process import LokyProcess
 
+from skimgfeat.io._parquet import import_pyarrow
+
 _lock = threading.Lock()
 # When the calls that this process works on are overdue: several, where a cluster's worker has threads.
 _deadlines: dict[int, float] = {}
@@ -95,8 +97,9 @@ def become_worker(coordinator):
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Arrow's own allocator keeps several times what a chunk takes. It is chosen when pyarrow is imported.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    # Arrow's own allocator keeps several times what a chunk takes.
+    pyarrow = import_pyarrow("extract")
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     is_child = os.name == "posix" and isinstance(multiprocessing.current_process(), LokyProcess)
     if is_child:
         threading.Thread(target=_end_with, args=(coordinator,), daemon=True).start()
