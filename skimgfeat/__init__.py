@@ -6,11 +6,18 @@ from importlib import import_module
 _PUBLIC = {
     "HOG": "skimgfeat.features",
     "LBP": "skimgfeat.features",
+    "SIFT": "skimgfeat.descriptors",
+    "VLAD": "skimgfeat.descriptors",
     "BBoxCrop": "skimgfeat.preprocessing",
+    "BagOfVisualWords": "skimgfeat.descriptors",
     "ColorHistogram": "skimgfeat.features",
     "Connectivity": "skimgfeat.features",
     "ContourFeatures": "skimgfeat.features",
+    "DescriptorCodec": "skimgfeat.descriptors",
+    "DescriptorStore": "skimgfeat.jobs",
     "FailedImagesWarning": "skimgfeat.io",
+    "FisherVector": "skimgfeat.descriptors",
+    "FlatDescriptors": "skimgfeat.jobs",
     "Flatten": "skimgfeat.preprocessing",
     "GeometryFeatures": "skimgfeat.features",
     "HandcraftedFeatures": "skimgfeat.features",
@@ -19,6 +26,7 @@ _PUBLIC = {
     "ImageReader": "skimgfeat.preprocessing",
     "ProjectionHistograms": "skimgfeat.features",
     "QuadrantDensity": "skimgfeat.features",
+    "QuantizedPCA": "skimgfeat.descriptors",
     "Resize": "skimgfeat.preprocessing",
     "RunLengths": "skimgfeat.features",
     "SkeletonFeatures": "skimgfeat.features",
@@ -29,7 +37,7 @@ _PUBLIC = {
     "transform_into": "skimgfeat.jobs",
 }
 
-_SUBMODULES = ("datasets", "features", "io", "jobs", "kernels", "preprocessing", "recipes", "testing")
+_SUBMODULES = ("datasets", "descriptors", "features", "io", "jobs", "kernels", "preprocessing", "recipes", "testing")
 
 __version__ = "0.1.0"
 __all__ = sorted(_PUBLIC)

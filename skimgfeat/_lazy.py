@@ -69,17 +69,17 @@ def map_images(owner, function, images, default, *, n_jobs):
 
     # Photos differ in size, and so do their costs: each is a batch.
     run_batches(fill, len(images), bytes_per_item=1 << 30, n_jobs=n_jobs)
-    warn_of_failures(owner, images, sorted(failed))
+    warn_of_failures(owner, images, sorted(failed), "they have no descriptors")
     return results
 
 
-def warn_of_failures(owner, collection, failed):
+def warn_of_failures(owner, collection, failed, outcome="their rows are NaN"):
     """Warn that these images of a collection could not be had."""
     if failed:
         names = ", ".join(repr(collection.names[index]) for index in failed[:3])
         warnings.warn(
             f"{owner}: {len(failed)} of {len(collection)} images cannot be read ({names}"
-            f"{', ...' if len(failed) > 3 else ''}); their rows are NaN. collection.check() tells why.",
+            f"{', ...' if len(failed) > 3 else ''}); {outcome}. collection.check() tells why.",
             FailedImagesWarning,
             stacklevel=3,
         )

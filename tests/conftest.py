@@ -8,6 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_openmp_thread():
+    """k-means of scikit-learn takes many small steps, whose threads wait long for each other on a busy machine."""
+    with threadpool_limits(1, user_api="openmp"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ LOADERS = {"load", "loads", "Unpickler"}
 UNPICKLES = ("cli/_features.py", "_load_pickle")
 
 # The functions that may catch whatever is raised.
-CATCH_ALL = {("io/_decode.py", "decode_image"), ("io/_decode.py", "_orientation"), ("jobs/_chunk.py", "_transform")}
+CATCH_ALL = {("io/_decode.py", "decode_image"), ("io/_decode.py", "_orientation"), ("jobs/_chunk.py", "attempt")}
 
 
 def place(path):

@@ -62,19 +62,20 @@ class Rows:
 class Ragged:
     """An array of any length an item, such as its descriptors: its bytes are one value of the column ``descriptors``.
 
-    ``descr`` is the type of its elements as NumPy's own files tell it, ``tail`` the shape behind the first axis.
+    ``descr`` is the type of its elements as NumPy's own files tell it, ``tail`` the shape behind the first axis,
+    ``n_expected`` how many elements an item may have: nobody knows before.
     """
 
     descr: str | tuple
     tail: tuple
+    n_expected: int = 1000
 
     # Read one by one, and a row group is the least that can be read.
     group_rows = 16
 
     @property
     def item_bytes(self):
-        # As many as a photo has keypoints; nobody knows before.
-        return 1000 * self.dtype.itemsize * int(np.prod(self.tail))
+        return self.n_expected * self.dtype.itemsize * int(np.prod(self.tail))
 
     @property
     def dtype(self):
@@ -114,11 +115,14 @@ class Ragged:
         """Return the columns of a chunk file, a dict of pyarrow arrays: count, hash and bytes."""
         import pyarrow as pa
 
-        values = [array.tobytes() for array in arrays]
+        values = [array.reshape(-1).view(np.uint8) for array in arrays]
+        ends = np.cumsum([0, *map(len, values)], dtype=np.int64)
+        # Copied once: a chunk is large.
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(np.concatenate([*values, np.empty(0, np.uint8)]))]
         return {
             "count": pa.array([len(array) for array in arrays], pa.int32()),
             "sha256": pa.array([hashlib.sha256(value).hexdigest() for value in values], pa.string()),
-            "descriptors": pa.array(values, pa.large_binary()),
+            "descriptors": pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(values), buffers),
         }
 
 
@@ -129,7 +133,7 @@ def layout_of(features, layout, names_of):
     """
     if isinstance(features, list):
         first = np.asarray(features[0])
-        return Ragged(dtype_to_descr(first.dtype), first.shape[1:])
+        return Ragged(dtype_to_descr(first.dtype), first.shape[1:], max(Ragged.n_expected, len(first)))
     shape = features.shape if hasattr(features, "shape") else np.shape(features)
     if len(shape) != 2 or shape[0] != 1:
         raise TypeError(

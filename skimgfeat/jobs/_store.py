@@ -1,6 +1,8 @@
 """Descriptors on disk: a folder of runs, each finished one immutable, and a flat export that is mapped into memory."""
 
+import hashlib
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import contextmanager
 
@@ -85,8 +87,10 @@ class DescriptorStore(Sequence):
         self.dtype = descr_to_dtype(descr)
         # Where each image stands: (part, chunk, row).
         self._places = np.concatenate([part.places(number) for number, part in enumerate(self._parts)])
-        columns = {name: [value for part in self._parts for value in part.columns[name]] for name in _COLUMNS}
-        self._columns = {name: np.array(values, dtype=object) for name, values in columns.items()}
+        columns = [part.read_columns() for part in self._parts]
+        self._columns = {
+            name: np.array([value for part in columns for value in part[name]], dtype=object) for name in _COLUMNS
+        }
         self._last = None  # the row group that was read last, with its place
 
     @property
@@ -160,6 +164,27 @@ class DescriptorStore(Sequence):
         if self._columns["status"][index] == ERROR:
             raise ImageError(self._columns["code"][index], self._columns["message"][index])
         return self._array(index)
+
+    def chunks(self):
+        """Tell the chunks of the store apart, as they are read and as they were written.
+
+        Returns
+        -------
+        chunks : list of (part, sha256, indices)
+            For each chunk: the number of its part, a hash of the paths, status and bytes of its images, and the places
+            of these in the store.
+        """
+        chunks = []
+        if len(self) == 0:
+            return chunks
+        starts = np.flatnonzero(np.any(np.diff(self._places[:, :2], axis=0), axis=1)) + 1
+        for indices in np.split(np.arange(len(self)), starts):
+            digest = hashlib.sha256()
+            for index in indices:
+                fields = (self._columns[name][index] for name in ("image_path", "status", "sha256"))
+                digest.update("\0".join([*fields, ""]).encode())
+            chunks.append((int(self._places[indices[0], 0]), digest.hexdigest(), indices))
+        return chunks
 
     def export(self, folder):
         """Write a flat copy, which opens at once and reads any image without a search.
@@ -260,10 +285,13 @@ class _Part:
         self.tail = tuple(job["features"]["tail"])
         self.group_rows = job["features"]["group_rows"]
         self._chunks = folder.chunk_numbers()
+        self._sizes = [self._count_items(number) for number in self._chunks]
+
+    def read_columns(self):
+        """Return what is known of each image beside its descriptors, a dict of lists."""
         tables = [self._read_items(number) for number in self._chunks]
-        self._sizes = [len(table) for table in tables]
         # A run over arrays has no paths.
-        self.columns = {
+        return {
             name: [value for table in tables for value in table[name].to_pylist()]
             if name in tables[0].column_names
             else [""] * sum(self._sizes)
@@ -285,6 +313,10 @@ class _Part:
         """Return the values of some images' descriptors, that stand together in a file."""
         with self._reading(chunk) as file:
             return file.read_row_group(group, columns=["descriptors"])["descriptors"]
+
+    def _count_items(self, chunk):
+        with self._reading(chunk) as file:
+            return file.metadata.num_rows
 
     def _read_items(self, chunk):
         with self._reading(chunk) as file:
@@ -370,6 +402,11 @@ def extend_store(estimator, X, store, **options):
     if not hasattr(X, "names"):
         raise ValueError("extend_store: X must be images with paths, which tell what is in the store already.")
     names = np.array(X.names, dtype=object)
+    if not all(names):
+        raise ValueError(
+            "extend_store: X holds images without a path, which nobody can find in the store again; give them to "
+            "extract, with a folder of their own."
+        )
     known: set[str] = set()
     accounts = []
     folders = part_folders(store) if os.path.isdir(store) else []
@@ -389,11 +426,23 @@ def _finish(estimator, X, frozen, part, options):
     """Return the account of a run of a store, which goes on first where it did not end."""
     folder = JobFolder(part)
     if not folder.exists(MANIFEST):
-        places = {name: index for index, name in enumerate(X.names)}
-        items = X.with_sources(frozen) if hasattr(X, "with_sources") else X[np.array([places[name] for name in frozen])]
+        items = X.with_sources(frozen) if hasattr(X, "with_sources") else X[_places_of(frozen, X.names)]
         return extract(estimator, items, part, **options)
     if folder.read_json(JOB)["estimator"] != hash_estimator(estimator):
         raise ValueError(
             f"extend_store: {part!r} was computed with another estimator or setting; choose another store."
         )
     return load_account(part)
+
+
+def _places_of(wanted, names):
+    """Return the places of names among others; of a name that is there more than once, one after the other."""
+    places = defaultdict(list)
+    for place in reversed(range(len(names))):
+        places[names[place]].append(place)
+    try:
+        return np.array([places[name].pop() for name in wanted])
+    except IndexError as error:
+        raise ValueError(
+            "extend_store: X lacks images that a run of the store has begun with and not ended; give all of them."
+        ) from error

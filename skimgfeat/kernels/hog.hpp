@@ -58,9 +58,9 @@ inline BinEdges make_bin_edges(const HogPlan& plan, Arena& arena) {
     return edges;
 }
 
-// An image is worked on in strips of rows, laid out one after another with two columns between them, channels last, so
-// that every step is one loop over a strip, however narrow the image. Images are continued by reflection, which makes
-// the differences across their borders 0.
+// An image is worked on in strips of whole rows, so that every step is one loop over a strip, however narrow the image.
+// Images are continued by reflection, which makes the differences across their borders 0: above and below by a copied
+// row, at the sides by a factor of 0.
 class Hog {
   public:
     Hog(const HogPlan& plan, int rows, int cols, int channels, double scale, Arena& arena)
@@ -68,23 +68,23 @@ class Hog {
           scale_(static_cast<float>(scale)) {
         cell_rows_ = rows / plan.cell_rows;
         cell_cols_ = cols / plan.cell_cols;
-        pitch_ = cols + 2;
-        strip_rows_ = kStripPixels / pitch_ + 1 < rows ? kStripPixels / pitch_ + 1 : rows;
-        strip_size_ = round_up(strip_rows_ * pitch_, kLanes);
+        used_cols_ = cell_cols_ * plan.cell_cols;
+        strip_rows_ = kStripPixels / cols + 1 < rows ? kStripPixels / cols + 1 : rows;
+        strip_size_ = round_up(strip_rows_ * cols, kLanes);
         hist_pitch_ = static_cast<std::ptrdiff_t>(cell_cols_ + 2) * plan.orientations;
         hist_size_ = (cell_rows_ + 2) * hist_pitch_;
         block_length_ = plan.block_rows * plan.block_cols * plan.orientations;
         block_pitch_ = round_up(block_length_, kLanes);
         block_cols_ = cell_cols_ - plan.block_cols + 1;
-        value_ = arena.take<float>(static_cast<std::size_t>(strip_size_ + 2 * pitch_ + 4 * kLanes) * channels);
-        if (channels > 1)
-            for (float** buffer : {&dx_, &dy_})
-                *buffer = arena.take<float>(static_cast<std::size_t>(strip_size_) * channels);
-        for (float** buffer : {&gx_, &gy_, &magnitude_, &share_, &fewest_, &most_})
+        const std::size_t plane_size = static_cast<std::size_t>(strip_size_) + 2 * cols + 2 * kLanes;
+        value_ = arena.take<float>(plane_size * channels + kLoad);
+        plane_ = channels > 1 ? arena.take<float*>(channels) : &value_;
+        for (int k = 0; channels > 1 && plane_ && k < channels; ++k) plane_[k] = arena.take<float>(plane_size);
+        for (float** buffer : {&inside_, &gx_, &gy_, &magnitude_, &share_})
             *buffer = arena.take<float>(strip_size_);
         for (double** buffer : {&position_, &lower_}) *buffer = arena.take<double>(strip_size_);
-        bin_ = arena.take<std::int32_t>(strip_size_);
-        unclear_ = arena.take<std::int32_t>(strip_size_);
+        for (std::int32_t** buffer : {&bin_, &place_, &fewest_, &most_, &list_, &group_})
+            *buffer = arena.take<std::int32_t>(strip_size_);
         hist_ = arena.take<float>(hist_size_ + kLanes);
         row_hist_ = arena.take<float>(4 * hist_pitch_);
         block_ = arena.take<float>(static_cast<std::size_t>(block_cols_) * block_pitch_ + 2 * kLanes);
@@ -98,6 +98,8 @@ class Hog {
             col_cell_[c] = static_cast<int>(std::floor(position));
             col_share_[c] = static_cast<float>(position - std::floor(position));
         }
+        for (int i = 0; i < strip_size_; ++i) inside_[i] = i % cols > 0 && i % cols < cols - 1;
+        if (!plan.interpolate) set_places();
     }
 
     template <typename T>
@@ -107,20 +109,18 @@ class Hog {
         for (int first = 0; first < used_rows; first += strip_rows_) {
             const int last = first + strip_rows_ < used_rows ? first + strip_rows_ : used_rows;
             load_strip(image, first, last);
-            const int size = (last - first) * pitch_;
-            if (channels_ == 1) gradients(size);
-            else if (channels_ == 3) gradients_of_channels<3>(size);
-            else gradients_of_channels<0>(size);
+            const int size = round_up((last - first) * cols_, kLanes);
             if (plan_.interpolate) {
+                gradients(size);
                 plan_.is_signed ? soft_bins<true>(size) : soft_bins<false>(size);
-                for (int r = first; r < last; ++r) vote_softly(r, (r - first) * pitch_);
+                for (int r = first; r < last; ++r) vote_softly(r, (r - first) * cols_);
                 continue;
             }
             plan_.is_signed ? hard_bins<true, false>(size) : edges_.symmetric ? hard_bins<false, true>(size)
                                                                               : hard_bins<false, false>(size);
             if (!std::numeric_limits<T>::is_integer && !plan_.is_signed) bin_near_zero(size);
             for (int r = first; r < last; ++r) {
-                vote((r - first) * pitch_);
+                vote((r - first) * cols_);
                 if ((r + 1) % plan_.cell_rows == 0) close_cell_row(r / plan_.cell_rows);
             }
         }
@@ -129,27 +129,24 @@ class Hog {
     }
 
   private:
-    static constexpr int kStripPixels = 1024;
+    static constexpr int kStripPixels = 1024, kLoad = 64;
 
-    // The first pixel of a strip; the row above it starts `pitch_` pixels before.
-    float* strip() { return value_ + (kLanes + pitch_) * channels_; }
+    // Where a strip starts: a row after the start of its buffer.
+    std::ptrdiff_t start() const { return kLanes + cols_; }
 
     template <typename T>
     void load_strip(const T* image, int first, int last) {
-        const std::ptrdiff_t row_length = static_cast<std::ptrdiff_t>(cols_) * channels_;
-        const int whole = round_up(cols_ * channels_, kLanes);
-        for (int r = first - 1; r <= last; ++r) {
-            const int source = rows_ == 1 ? 0 : r < 0 ? 1 : r == rows_ ? rows_ - 2 : r;
-            // Whole lanes, where the image goes on that far: the surplus is written over by the next row.
-            const bool enough = whole <= (rows_ - source) * row_length;
-            float* row = strip() + static_cast<std::ptrdiff_t>(r - first) * pitch_ * channels_;
-            load_values(image + source * row_length, enough ? whole : cols_ * channels_, row);
-            const int second = cols_ > 1 ? channels_ : 0, last_but_one = cols_ > 1 ? cols_ - 2 : 0;
-            for (int channel = 0; channel < channels_; ++channel) {
-                row[channel - channels_] = row[channel + second];
-                row[channel + cols_ * channels_] = row[channel + last_but_one * channels_];
-            }
-        }
+        const std::ptrdiff_t length = static_cast<std::ptrdiff_t>(cols_) * channels_;
+        const int top = first > 0 ? first - 1 : 0, bottom = last < rows_ ? last + 1 : rows_;
+        // Whole vectors, where the image goes on that far.
+        const int exact = static_cast<int>((bottom - top) * length), whole = round_up(exact, kLoad);
+        const int count = whole <= (rows_ - top) * length ? whole : exact;
+        float* row = value_ + start() * channels_;  // the first of the strip
+        load_values(image + top * length, count, row + (top - first) * length);
+        const int second = rows_ > 1, last_but_one = rows_ > 1 ? rows_ - 2 : 0;
+        if (top == first) std::memcpy(row - length, row + second * length, length * sizeof(float));
+        if (bottom == last)
+            std::memcpy(row + (last - first) * length, row + (last_but_one - first) * length, length * sizeof(float));
     }
 
     template <typename T>
@@ -179,15 +176,35 @@ class Hog {
 
     // Central differences and their magnitudes.
     void gradients(int size) {
+        if (channels_ == 3) return split_channels<3>(size), gradients_of_channels<3>(size);
+        if (channels_ > 1) return split_channels<0>(size), gradients_of_channels<0>(size);
         float *gx = gx_, *gy = gy_, *magnitude = magnitude_;
-        const float* value = strip();
-        const std::ptrdiff_t pitch = pitch_;
+        const float *value = value_ + start(), *inside = inside_;
+        const std::ptrdiff_t pitch = cols_;
         SKIMGFEAT_INDEPENDENT
         for (int i = 0; i < size; ++i) {
-            const float dx = value[i + 1] - value[i - 1], dy = value[i + pitch] - value[i - pitch];
+            const float dx = (value[i + 1] - value[i - 1]) * inside[i], dy = value[i + pitch] - value[i - pitch];
             gx[i] = dx;
             gy[i] = dy;
             magnitude[i] = std::sqrt(dx * dx + dy * dy);
+        }
+    }
+
+    template <int Channels>
+    void split_channels(int size) {
+        const int n = Channels ? Channels : channels_, whole = size + 2 * cols_ + 2 * kLanes;
+        const float* value = value_;
+        if constexpr (Channels == 3) {
+            float *a = plane_[0], *b = plane_[1], *c = plane_[2];
+            SKIMGFEAT_INDEPENDENT
+            for (int i = 0; i < whole; ++i) {
+                a[i] = value[3 * i];
+                b[i] = value[3 * i + 1];
+                c[i] = value[3 * i + 2];
+            }
+        } else {
+            for (int i = 0; i < whole; ++i)
+                for (int k = 0; k < n; ++k) plane_[k][i] = value[static_cast<std::ptrdiff_t>(n) * i + k];
         }
     }
 
@@ -197,51 +214,76 @@ class Hog {
     void gradients_of_channels(int size) {
         constexpr float nearly = 1 - 1e-6f;
         const int n = Channels ? Channels : channels_;
-        float *dx = dx_, *dy = dy_;
-        const float* value = strip();
-        const std::ptrdiff_t pitch = pitch_ * n;
-        SKIMGFEAT_INDEPENDENT
-        for (int i = 0; i < size * n; ++i) {
-            dx[i] = value[i + n] - value[i - n];
-            dy[i] = value[i + pitch] - value[i - pitch];
-        }
+        const float* inside = inside_;
+        const std::ptrdiff_t pitch = cols_;
+        const float* plane[Channels ? Channels : 1];
+        for (int k = 0; k < Channels; ++k) plane[k] = plane_[k] + start();
+        const auto channel = [&](int k) { return Channels ? plane[k] : plane_[k] + start(); };
         float *gx = gx_, *gy = gy_, *magnitude = magnitude_;
-        std::int32_t* unclear = unclear_;
+        std::int32_t *bin = bin_, any = 0;
         SKIMGFEAT_INDEPENDENT
         for (int i = 0; i < size; ++i) {
-            float x = dx[i * n], y = dy[i * n], best = x * x + y * y;
-            for (int k = 1; k < n; ++k) {
-                const float other_x = dx[i * n + k], other_y = dy[i * n + k];
-                const float square = other_x * other_x + other_y * other_y;
+            float x = 0, y = 0, best = -1;
+            for (int k = 0; k < n; ++k) {
+                const float* value = channel(k);
+                const float dx = (value[i + 1] - value[i - 1]) * inside[i], dy = value[i + pitch] - value[i - pitch];
+                const float square = dx * dx + dy * dy;
                 const bool larger = square > best;
-                x = larger ? other_x : x;
-                y = larger ? other_y : y;
+                x = larger ? dx : x;
+                y = larger ? dy : y;
                 best = larger ? square : best;
             }
             int rivals = 0;
             for (int k = 0; k < n; ++k) {
-                const float other_x = dx[i * n + k], other_y = dy[i * n + k];
-                const float square = other_x * other_x + other_y * other_y;
-                rivals += (square > best * nearly) & ((other_x != x) | (other_y != y));
+                const float* value = channel(k);
+                const float dx = (value[i + 1] - value[i - 1]) * inside[i], dy = value[i + pitch] - value[i - pitch];
+                rivals += (dx * dx + dy * dy > best * nearly) & ((dx != x) | (dy != y));
             }
             gx[i] = x;
             gy[i] = y;
             magnitude[i] = std::sqrt(best);
-            unclear[i] = rivals;
+            bin[i] = -rivals;
+            any |= rivals;
         }
-        for_each_unclear(size, [&](int i) { choose_channel(i, n); });
+        if (any) for_each_unclear(size, [&](int i) { choose_channel<Channels>(i); });
     }
 
-    void choose_channel(int i, int channels) {
-        float best = -1;
-        for (int k = i * channels; k < (i + 1) * channels; ++k) {
-            const double dx = dx_[k], dy = dy_[k];
-            const float size = static_cast<float>(std::sqrt(dx * dx + dy * dy));
-            if (size <= best) continue;
-            best = size;
-            gx_[i] = dx_[k];
-            gy_[i] = dy_[k];
+    // Pixels whose bin is negative. Groups with any are listed, then the pixels, without a branch: no processor could
+    // foresee it.
+    template <typename F>
+    void for_each_unclear(int size, F f) {
+        std::int32_t *group = group_, *list = list_, n_groups = 0, n = 0;
+        for (int start = 0; start < size; start += kLanes) {
+            std::uint64_t pair[kLanes / 2], any = 0;
+            std::memcpy(pair, bin_ + start, sizeof pair);
+            for (std::uint64_t signs : pair) any |= signs;
+            group[n_groups] = start;
+            n_groups += (any & 0x8000000080000000) != 0;
         }
+        for (int k = 0; k < n_groups; ++k)
+            for (int i = group[k]; i < group[k] + kLanes; ++i) {
+                list[n] = i;
+                n += bin_[i] < 0;
+            }
+        for (int i = 0; i < n; ++i) f(list[i]);
+    }
+
+    template <int Channels>
+    void choose_channel(int i) {
+        const int n = Channels ? Channels : channels_;
+        float best = -1, best_x = 0, best_y = 0;
+        for (int k = 0; k < n; ++k) {
+            const float* value = plane_[k] + start() + i;
+            const float x = (value[1] - value[-1]) * inside_[i], y = value[cols_] - value[-cols_];
+            const double dx = x, dy = y;
+            const float size = static_cast<float>(std::sqrt(dx * dx + dy * dy));
+            const bool larger = size > best;
+            best = larger ? size : best;
+            best_x = larger ? x : best_x;
+            best_y = larger ? y : best_y;
+        }
+        gx_[i] = best_x;
+        gy_[i] = best_y;
         magnitude_[i] = best;
     }
 
@@ -249,65 +291,92 @@ class Hog {
     // edge is near, and the bin is found in double.
     template <bool Signed, bool Symmetric>
     void hard_bins(int size) {
-        pass_edges<Signed, Symmetric, true>(0, size);
-        for (int k = 4; k < edges_.count; k += 4) pass_edges<Signed, Symmetric, false>(k, size);
-        float base[4];
-        for (int quadrant = 0; quadrant < 4; ++quadrant) base[quadrant] = static_cast<float>(edges_.base[quadrant]);
-        const float *gx = gx_, *gy = gy_, *fewest = fewest_, *most = most_;
-        std::int32_t *bin = bin_, *unclear = unclear_;
-        SKIMGFEAT_INDEPENDENT
-        for (int i = 0; i < size; ++i) {
-            const float x = gx[i], y = gy[i];
-            const bool lower = Signed && is_lower(x, y), mirrored = is_mirrored(x, y);
-            const float up = (lower ? base[2] : base[0]) + fewest[i], down = (lower ? base[3] : base[1]) - fewest[i];
-            bin[i] = static_cast<std::int32_t>(mirrored ? down : up);
-            unclear[i] = fewest[i] != most[i];
-        }
-        for_each_unclear(size, [&](int i) { bin[i] = exact_bin(gx[i], gy[i]); });
-    }
-
-    template <typename F>
-    void for_each_unclear(int size, F f) const {
-        for (int start = 0; start < size; start += kLanes) {
-            std::int32_t any = 0;
-            for (int i = start; i < start + kLanes; ++i) any |= unclear_[i];
-            for (int i = start; any && i < start + kLanes && i < size; ++i)
-                if (unclear_[i]) f(i);
-        }
+        const bool at_once = channels_ == 1 && edges_.count <= 4;
+        if (!at_once) gradients(size);
+        for (int k = 4; k < edges_.count; k += 4) pass_edges<Signed, Symmetric>(k, size);
+        const bool any = at_once ? choose_bins<Signed, Symmetric, true>(size)
+                                 : choose_bins<Signed, Symmetric, false>(size);
+        if (any) for_each_unclear(size, [&](int i) { bin_[i] = place_[i] + exact_bin(gx_[i], gy_[i]); });
     }
 
     static SKIMGFEAT_INLINE bool is_lower(float x, float y) { return (y < 0) | ((y == 0) & (x < 0)); }
-    static SKIMGFEAT_INLINE bool is_mirrored(float x, float y) {
-        return ((x < 0) & (y > 0)) | ((x > 0) & (y < 0));
-    }
+    // Signs differ, and neither is 0.
+    static SKIMGFEAT_INLINE bool is_mirrored(float x, float y) { return (std::copysign(y, x) != y) & (x != 0); }
 
-    // Count which of four edges, k to k + 3, each angle has passed for certain, and which perhaps. Symmetric: the edges
-    // of the second quadrant mirror those of the first.
-    template <bool Signed, bool Symmetric, bool First>
-    void pass_edges(int k, int size) {
-        constexpr float margin = 4e-7f;
-        float t[4][4];
-        for (int quadrant = 0; quadrant < 4; ++quadrant)
-            for (int j = 0; j < 4; ++j) t[quadrant][j] = static_cast<float>(edges_.tangent[quadrant][k + j]);
-        const float *gx = gx_, *gy = gy_;
-        float *fewest = fewest_, *most = most_;
-        SKIMGFEAT_INDEPENDENT
-        for (int i = 0; i < size; ++i) {
-            const float x = gx[i], y = gy[i];
+    // Four edges, k to k + 3, of each quadrant. Symmetric: those of the second quadrant mirror those of the first.
+    struct FourEdges {
+        float tangent[4][4];
+
+        // Count which of them an angle has passed for certain, and which perhaps.
+        template <bool Signed, bool Symmetric>
+        SKIMGFEAT_INLINE void count(float x, float y, std::int32_t& certain, std::int32_t& possible) const {
+            constexpr float margin = 4e-7f;
             const bool lower = Signed && is_lower(x, y), mirrored = !Symmetric && is_mirrored(x, y);
             const float ax = std::fabs(x), low = std::fabs(y) * (1 - margin), high = std::fabs(y) * (1 + margin);
-            float certain = 0, possible = 0;
+            float edge[4];
             for (int j = 0; j < 4; ++j) {
-                float tangent = lower ? t[2][j] : t[0][j];
-                const float mirror = lower ? t[3][j] : t[1][j];
-                tangent = mirrored ? mirror : tangent;
-                const float edge = ax * tangent;
-                certain += low >= edge ? 1.0f : 0.0f;
-                possible += high >= edge ? 1.0f : 0.0f;
+                const float t = lower ? tangent[2][j] : tangent[0][j], mirror = lower ? tangent[3][j] : tangent[1][j];
+                edge[j] = ax * (mirrored ? mirror : t);
             }
-            fewest[i] = (First ? 0 : fewest[i]) + certain;
-            most[i] = (First ? 0 : most[i]) + possible;
+            for (int j = 0; j < 4; ++j) {
+                certain += low >= edge[j];
+                possible += high >= edge[j];
+            }
         }
+    };
+
+    FourEdges four_edges(int k) const {
+        FourEdges four;
+        for (int quadrant = 0; quadrant < 4; ++quadrant)
+            for (int j = 0; j < 4; ++j) four.tangent[quadrant][j] = static_cast<float>(edges_.tangent[quadrant][k + j]);
+        return four;
+    }
+
+    // All edges but the first four.
+    template <bool Signed, bool Symmetric>
+    void pass_edges(int k, int size) {
+        const FourEdges edges = four_edges(k);
+        const float *gx = gx_, *gy = gy_;
+        std::int32_t *fewest = fewest_, *most = most_;
+        const bool first = k == 4;
+        SKIMGFEAT_INDEPENDENT
+        for (int i = 0; i < size; ++i) {
+            std::int32_t certain = first ? 0 : fewest[i], possible = first ? 0 : most[i];
+            edges.count<Signed, Symmetric>(gx[i], gy[i], certain, possible);
+            fewest[i] = certain;
+            most[i] = possible;
+        }
+    }
+
+    // The first four edges, and the bins: negative where unclear. Returns whether any is. AtOnce finds the gradients
+    // of gray images, too.
+    template <bool Signed, bool Symmetric, bool AtOnce>
+    bool choose_bins(int size) {
+        const FourEdges edges = four_edges(0);
+        const std::int32_t base[4] = {0, edges_.base[1], edges_.base[2], edges_.base[3]};
+        float *gx = gx_, *gy = gy_, *magnitude = magnitude_;
+        const float *value = value_ + start(), *inside = inside_;
+        const std::ptrdiff_t pitch = cols_;
+        const std::int32_t *place = place_, *fewest = fewest_, *most = most_;
+        std::int32_t *bin = bin_, any = 0;
+        SKIMGFEAT_INDEPENDENT
+        for (int i = 0; i < size; ++i) {
+            const float x = AtOnce ? (value[i + 1] - value[i - 1]) * inside[i] : gx[i];
+            const float y = AtOnce ? value[i + pitch] - value[i - pitch] : gy[i];
+            if (AtOnce) {
+                gx[i] = x;
+                gy[i] = y;
+                magnitude[i] = std::sqrt(x * x + y * y);
+            }
+            std::int32_t certain = AtOnce ? 0 : fewest[i], possible = AtOnce ? 0 : most[i];
+            edges.count<Signed, Symmetric>(x, y, certain, possible);
+            const bool lower = Signed && is_lower(x, y), mirrored = is_mirrored(x, y);
+            const std::int32_t up = (lower ? base[2] : base[0]) + certain, down = (lower ? base[3] : base[1]) - certain;
+            const std::int32_t unclear = certain - possible;
+            bin[i] = ((mirrored ? down : up) + place[i]) | unclear;
+            any |= unclear;
+        }
+        return any < 0;
     }
 
     // In a mirrored quadrant an edge itself belongs to the bin on its other side.
@@ -330,27 +399,29 @@ class Hog {
             if (x * y >= 0 || std::fabs(y) >= std::fabs(x) * 1e-15) continue;
             const double angle = std::fmod(std::atan2(y, x) * (180 / kPi), 180.0);
             if (angle < 0 && angle + 180 == 180) magnitude_[i] = 0;
-            if (angle == 0) bin_[i] = 0;
+            if (angle == 0) bin_[i] = place_[i];
         }
     }
 
-    // Neighboring columns vote into different copies of the cells, so that no vote waits for the one before.
+    // Where in row_hist_ the first bin of each pixel's cell is. Neighboring columns vote into different copies of the
+    // cells, so that no vote waits for the one before.
+    void set_places() {
+        for (int c = 0; c < used_cols_; ++c) {
+            const int cell = c / plan_.cell_cols, within = c % plan_.cell_cols;
+            const int copy = within < plan_.cell_cols / 4 * 4 ? within % 4 : 0;
+            const std::ptrdiff_t place = copy * hist_pitch_ + (cell + 1) * plan_.orientations;
+            for (int r = 0; r < strip_rows_; ++r) place_[r * cols_ + c] = static_cast<std::int32_t>(place);
+        }
+    }
+
     void vote(int offset) {
         const float* magnitude = magnitude_ + offset;
         const std::int32_t* bin = bin_ + offset;
-        const int width = plan_.cell_cols;
-        float* a = row_hist_ + plan_.orientations;
-        for (int cell = 0; cell < cell_cols_; ++cell, a += plan_.orientations, magnitude += width, bin += width) {
-            float *b = a + hist_pitch_, *c = b + hist_pitch_, *d = c + hist_pitch_;
-            int i = 0;
-            for (; i + 4 <= width; i += 4) {
-                a[bin[i]] += magnitude[i];
-                b[bin[i + 1]] += magnitude[i + 1];
-                c[bin[i + 2]] += magnitude[i + 2];
-                d[bin[i + 3]] += magnitude[i + 3];
-            }
-            for (; i < width; ++i) a[bin[i]] += magnitude[i];
-        }
+        float* hist = row_hist_;
+        int c = 0;
+        for (; c + 4 <= used_cols_; c += 4)
+            for (int i = c; i < c + 4; ++i) hist[bin[i]] += magnitude[i];
+        for (; c < used_cols_; ++c) hist[bin[c]] += magnitude[c];
     }
 
     void close_cell_row(int cell_row) {
@@ -416,7 +487,7 @@ class Hog {
         const float *magnitude = magnitude_ + offset, *share = share_ + offset;
         const std::int32_t* bin = bin_ + offset;
         std::memset(row_hist_, 0, hist_pitch_ * sizeof(float));
-        for (int c = 0; c < cell_cols_ * plan_.cell_cols; ++c) {
+        for (int c = 0; c < used_cols_; ++c) {
             float* left = row_hist_ + (col_cell_[c] + 1) * n;
             float* right = left + n;
             const int lower = bin[c], upper = lower + 1 == n ? 0 : lower + 1;
@@ -499,12 +570,12 @@ class Hog {
     const HogPlan plan_;
     int rows_, cols_, channels_;
     float scale_;
-    int cell_rows_, cell_cols_, pitch_, strip_rows_, strip_size_, block_length_, block_pitch_, block_cols_;
+    int cell_rows_, cell_cols_, used_cols_, strip_rows_, strip_size_, block_length_, block_pitch_, block_cols_;
     std::ptrdiff_t hist_pitch_, hist_size_;
-    float *value_, *dx_, *dy_, *gx_, *gy_, *magnitude_, *share_, *fewest_, *most_;
+    float *value_, **plane_, *inside_, *gx_, *gy_, *magnitude_, *share_;
     float *hist_, *row_hist_, *block_, *factor_, *col_share_;
     double *position_, *lower_;
-    std::int32_t *bin_, *unclear_, *col_cell_;
+    std::int32_t *bin_, *place_, *fewest_, *most_, *list_, *group_, *col_cell_;
     BinEdges edges_;
 };
 

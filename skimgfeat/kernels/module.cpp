@@ -60,7 +60,7 @@ const Kernels& kernels() {
 using Batch = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<float, nb::ndim<2>, nb::device::cpu>;
 
-// Of one image: counters are 32 bits wide.
+// Of one image, and of one row of HOG cells: counters and places are 32 bits wide.
 constexpr std::size_t kMostValues = std::size_t(1) << 29;
 
 Images as_images(const Batch& batch, double scale) {
@@ -113,6 +113,8 @@ std::ptrdiff_t hog_length(const HogPlan& plan, const Images& images) {
     const std::ptrdiff_t rows = images.rows / plan.cell_rows - plan.block_rows + 1;
     const std::ptrdiff_t cols = images.cols / plan.cell_cols - plan.block_cols + 1;
     if (rows < 1 || cols < 1) throw std::invalid_argument("images are smaller than one HOG block");
+    if (images.cols / plan.cell_cols + 2 > static_cast<std::ptrdiff_t>(kMostValues) / plan.orientations)
+        throw std::invalid_argument("a row of HOG cells holds over 2**29 bins");
     return rows * cols * plan.block_rows * plan.block_cols * plan.orientations;
 }
 

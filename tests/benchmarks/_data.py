@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from skimgfeat import Resize
+from skimgfeat import SIFT, Resize
 from skimgfeat.datasets import load_digits, load_parquet_images
 from skimgfeat.io import read_idx
 
@@ -53,6 +53,12 @@ def photo_tiles(side, count, *, color=False):
 
 def _load_photo(name, color):
     return np.asarray(Image.fromarray(getattr(data, name)()).convert("RGB" if color else "L"))
+
+
+def sift_descriptors(count):
+    """Rows of 128 uint8: SIFT descriptors of the gray photos, drawn with replacement."""
+    found = np.vstack(SIFT().fit_transform([_load_photo(name, color=False) for name in _GRAY]))
+    return found[np.random.default_rng(0).integers(len(found), size=count)]
 
 
 def color_photos():

@@ -1,0 +1,208 @@
+"""``skimgfeat codec fit``: a codec from a store, and more of the store into a codec."""
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from skimgfeat.cli._arguments import UsageError
+from skimgfeat.cli._show import show, show_json
+
+_PARAMETERS = (
+    "n_components",
+    "max_descriptors",
+    "select_by",
+    "quantile_range",
+    "margin",
+    "n_bits",
+    "samples_per_image",
+    "batch_size",
+    "random_state",
+)
+_EXCLUDE = re.compile(r"(?P<table>.+\.csv):(?P<column>[^=]+)=(?P<value>.*)", re.IGNORECASE | re.DOTALL)
+_NAME_COLUMN = "image_path"
+
+
+def fit(args):
+    """Learn a codec, or what of the store is new to it; say from how many images."""
+    from skimgfeat import DescriptorStore
+
+    if args.update and not os.path.exists(args.model):
+        raise UsageError(f"there is no codec {args.model!r} to update: fit one without --update")
+    parameters = {name: getattr(args, name) for name in _PARAMETERS if getattr(args, name) is not None}
+    excluded = [_parse_exclude(text) for text in args.exclude]
+    store = DescriptorStore(args.store)
+    subset = _subset(args, store, excluded)
+    chunks = _describe_chunks(store, subset)
+    exists = os.path.exists(args.model) and not args.overwrite
+    make = _go_on if exists else _begin
+    n_new = make(args, store, subset, chunks, parameters)
+    _report(args, store, subset, chunks, n_new)
+    return 0
+
+
+def _parse_exclude(text):
+    match = _EXCLUDE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--exclude must be CSV:COLUMN=VALUE, such as items.csv:split=test, got {text!r}")
+    return match["table"], match["column"], match["value"]
+
+
+def _subset(args, store, excluded):
+    """Return which images are learned from."""
+    import numpy as np
+
+    from skimgfeat.io._tables import read_path_column
+
+    names: set[str] = set()
+    for (table, column, value), text in zip(excluded, args.exclude, strict=True):
+        rows = zip(read_path_column(table, _NAME_COLUMN), read_path_column(table, column), strict=True)
+        found = {name for name, cell in rows if (cell or "") == value}
+        if found.isdisjoint(store.names):
+            raise UsageError(
+                f"--exclude {text}: {len(found)} rows have that value, and none is of an image in the store"
+            )
+        names |= found
+    return np.array([name not in names for name in store.names], dtype=bool)
+
+
+def _describe_chunks(store, subset):
+    """Return what a codec remembers of each chunk, by the hash of the chunk, and the images and part of each."""
+    return {
+        sha256: (
+            {
+                "images": len(indices),
+                "included": int(subset[indices].sum()),
+                "subset": hashlib.sha256(subset[indices].tobytes()).hexdigest(),
+            },
+            indices,
+            part,
+        )
+        for part, sha256, indices in store.chunks()
+    }
+
+
+def _begin(args, store, subset, chunks, parameters):
+    """Fit a codec on the whole store; return the number of images."""
+    from skimgfeat import DescriptorCodec
+    from skimgfeat.descriptors._codec_file import write_codec
+
+    codec = DescriptorCodec(**({"random_state": 0} | parameters))
+    with _Progress(store, 2, args.quiet) as shown:
+        codec.fit(shown, subset=subset)
+    write_codec(args.model, codec, notes={"chunks": {sha256: chunk for sha256, (chunk, *_) in chunks.items()}})
+    return len(store)
+
+
+def _go_on(args, store, subset, chunks, parameters):
+    """Add the chunks that the codec has not learned from, a part of the store at a time; return how many images."""
+    from skimgfeat import DescriptorCodec
+    from skimgfeat.descriptors._codec_file import read_codec, write_codec
+
+    codec, notes = read_codec(args.model, DescriptorCodec)
+    known = (notes or {}).get("chunks")
+    if known is None:
+        raise UsageError(f"{args.model!r} does not tell what it has learned from: fit another with --overwrite")
+    _check_same(args, codec, known, chunks, parameters)
+    new = {sha256: chunk for sha256, chunk in chunks.items() if sha256 not in known}
+    if not new:
+        return 0
+    if not args.update:
+        raise UsageError(
+            f"{args.model!r} exists, and {args.store!r} holds {len(new)} chunks that it has not learned from: add them "
+            "with --update, or fit anew with --overwrite"
+        )
+    if not hasattr(codec, "partial_fit"):
+        raise UsageError("with --select-by norm, ranges need two passes over all images: fit anew with --overwrite")
+    n_new = 0
+    for number in sorted({part for _, _, part in new.values()}):
+        part = {sha256: chunk for sha256, chunk in new.items() if chunk[2] == number}
+        n_new += _add(args, codec, store, subset, part)
+        known.update((sha256, chunk) for sha256, (chunk, *_) in part.items())
+        write_codec(args.model, codec, notes=notes)
+    return n_new
+
+
+def _add(args, codec, store, subset, chunks):
+    """Let the codec learn from some chunks; return how many images they hold."""
+    import numpy as np
+
+    indices = np.concatenate([indices for _, indices, _ in chunks.values()])
+    if subset[indices].any():
+        with _Progress(store[indices], 1, args.quiet) as shown:
+            codec.partial_fit(shown, subset=subset[indices])
+    return len(indices)
+
+
+def _check_same(args, codec, known, chunks, parameters):
+    """Raise UsageError where the codec was fitted in another way, or on another choice of the same images."""
+    fitted = codec.get_params()
+    for name, value in parameters.items():
+        if fitted[name] != value:
+            raise UsageError(
+                f"{args.model!r} was fitted with {name}={fitted[name]!r}, not {value!r}: leave the option out, or fit "
+                "anew with --overwrite"
+            )
+    for sha256, (chunk, *_) in chunks.items():
+        if sha256 in known and known[sha256]["subset"] != chunk["subset"]:
+            raise UsageError(
+                f"{args.model!r} has learned from images that --exclude leaves out now, or the other way round: give "
+                "the same --exclude, or fit anew with --overwrite"
+            )
+
+
+def _report(args, store, subset, chunks, n_new):
+    """Show how many images were learned from, and how many were not."""
+    from skimgfeat.jobs._account import ERROR
+
+    n_failed = store.status.count(ERROR)
+    content = {
+        "model": args.model,
+        "images": len(store),
+        "included": int(subset.sum()),
+        "excluded": int((~subset).sum()),
+        "failed": n_failed,
+        "chunks": len(chunks),
+        "new_images": n_new,
+    }
+    if args.json:
+        show_json(content)
+    elif not args.quiet:
+        show("{images} images = {included} included + {excluded} excluded".format_map(content))
+        if n_failed:
+            show(f"{n_failed} of them failed, and have no descriptors")
+        show(f"{f'learned from {n_new} of them now' if n_new else 'nothing was left to do'}: {args.model}")
+
+
+class _Progress(Sequence):
+    """A store that shows how much of it was read."""
+
+    def __init__(self, store, n_passes, quiet):
+        self._store = store
+        self._bar = None if quiet else _make_bar(n_passes * len(store))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self._bar is not None:
+            self._bar.close()
+
+    def __len__(self):
+        return len(self._store)
+
+    def __getitem__(self, key):
+        arrays = self._store[key]
+        # A look at the first images is no part of a pass.
+        if self._bar is not None and self._bar.n < self._bar.total:
+            self._bar.update(min(len(arrays), self._bar.total - self._bar.n))
+        return arrays
+
+
+def _make_bar(total):
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm(total=total, unit=" images", unit_scale=True, leave=False, disable=None, file=sys.stderr)
