@@ -143,11 +143,9 @@ def crop_loop(boxes, folder):
 
 def crop_table(boxes, folder, repeats, sample):
     steps = {
-        'Resize(method="exact")': make_pipeline(BBoxCrop(root=folder), Resize(_CROP_SIZE, "exact")),
-        'Resize(method="fast")': make_pipeline(BBoxCrop(root=folder), Resize(_CROP_SIZE, "fast")),
-        'Resize(method="fast"), draft': make_pipeline(
-            BBoxCrop(root=folder, draft=_CROP_SIZE), Resize(_CROP_SIZE, "fast")
-        ),
+        "exact": make_pipeline(BBoxCrop(root=folder), Resize(_CROP_SIZE, "exact")),
+        "fast": make_pipeline(BBoxCrop(root=folder), Resize(_CROP_SIZE, "fast")),
+        "fast, with draft": make_pipeline(BBoxCrop(root=folder, draft=_CROP_SIZE), Resize(_CROP_SIZE, "fast")),
     }
     paths = boxes["path"].unique()
     part = boxes[boxes["path"].isin(paths[:: max(1, len(paths) // sample)])]
@@ -161,7 +159,7 @@ def crop_table(boxes, folder, repeats, sample):
     for name, cost in costs.items():
         differences = np.abs(sides[name][0]().astype(int) - expected)
         rows.append((name, loop.cpu * 1e3, cost.cpu * 1e3, loop.cpu / cost.cpu, differences.max(), differences.mean()))
-    header = ["after BBoxCrop", "loop, ms", "skimgfeat, ms", "ratio", "largest difference, levels", "mean"]
+    header = ["Resize after BBoxCrop", "loop, ms", "skimgfeat, ms", "ratio", "largest difference, levels", "mean"]
     return len(part), header, rows
 
 
