@@ -452,7 +452,7 @@ class ImageCollection:
             part of it. An image that is the same as the one before or after it is then decoded once for both, and
             ``function`` must leave it as it is.
         drafts : int ndarray of shape (n_images, 2) or None, default=None
-            The parameter ``draft`` for each image, with ``arguments``.
+            The parameter ``draft`` for each image, with ``arguments``; 0 for none.
 
         Returns
         -------
@@ -537,7 +537,7 @@ class _PerImage:
         return self._function(image, self._arguments[index])
 
     def draft(self, index):
-        return None if self._drafts is None else tuple(map(int, self._drafts[index]))
+        return None if self._drafts is None or not self._drafts[index].all() else tuple(map(int, self._drafts[index]))
 
     def take(self, key):
         return _PerImage(self._function, self._arguments[key], None if self._drafts is None else self._drafts[key])

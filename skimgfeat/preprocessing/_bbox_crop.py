@@ -13,8 +13,8 @@ from skimgfeat.io._decode import MAX_PIXELS
 _OWNER = "BBoxCrop"
 _UNITS = ("normalized", "pixel")
 _READING = ("mode", "dtype", "orientation", "root", "on_error", "max_pixels", "max_bytes")
-# A box that is a smaller part of its photo asks for no larger photo.
-_SMALLEST_SHARE = 2.0**-16
+# For a box that is a smaller part of its photo few photos are large enough: they are decoded whole, once for all such.
+_SMALLEST_SHARE = 1 / 4
 
 
 def _cut_box(image, box, *, units, context, square):
@@ -99,7 +99,8 @@ class BBoxCrop(ImageMap):
         is so in Open Images.
     draft : (rows, cols) or None, default=None
         Lets JPEGs be decoded at the smallest scale at which the box is not below twice this size: quicker, where a
-        :class:`Resize` to that size follows, and not quite the same pixels. Only with normalized corners.
+        :class:`Resize` to that size follows, and not quite the same pixels. Only with normalized corners; photos of
+        boxes that are less than a quarter as wide or high are decoded whole.
     root : path-like or None, default=None
         A folder that all paths must be relative to and inside of. Give it for tables that come from others.
     on_error : {"raise", "nan"}, default="raise"
@@ -300,14 +301,16 @@ class BBoxCrop(ImageMap):
         return {name: getattr(self, name) for name in _READING}
 
     def _find_drafts(self, boxes):
-        """Return how large photos must be at least for their boxes to be as large as ``draft``.
+        """Return how large photos must be at least for their boxes to be as large as ``draft``, 0 for the whole.
 
         In steps of two, so that boxes of about one size have their photo decoded once.
         """
         if self.draft is None:
             return None
-        shares = np.nan_to_num(boxes[:, [3, 2]] - boxes[:, [1, 0]], nan=1.0).clip(_SMALLEST_SHARE, 1)
-        return np.ceil(np.asarray(self.draft) / 2.0 ** np.floor(np.log2(shares))).astype(int)
+        shares = np.nan_to_num(boxes[:, [3, 2]] - boxes[:, [1, 0]], nan=1.0)
+        steps = np.floor(np.log2(shares.clip(_SMALLEST_SHARE, 1)))
+        drafts = np.ceil(np.asarray(self.draft) / 2.0**steps).astype(int)
+        return np.where((shares < _SMALLEST_SHARE).any(axis=1, keepdims=True), 0, drafts)
 
     def __sklearn_is_fitted__(self):
         return True

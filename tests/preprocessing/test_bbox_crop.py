@@ -429,7 +429,7 @@ def test_draft_decodes_as_large_as_the_box_needs(decoded):
     step = BBoxCrop(draft=(50, 75)).fit(boxes)
     crops = step.transform(boxes)
     shapes = [cut.shape[:2] for cut in crops]
-    # The photo at 1/8 has 100 x 150 pixels, at 1/4 200 x 300; the last box asks for all of it.
+    # The photo at 1/8 has 100 x 150 pixels, at 1/4 200 x 300; a small box asks for all of it.
     assert shapes == [(100, 150), (160, 270), (100, 150), (80, 240)]
     assert len(decoded) == len(set(decoded)) == 3
     for part, full in zip(Resize((50, 75)).fit_transform(crops), Resize((50, 75)).fit_transform(whole), strict=True):
