@@ -55,20 +55,22 @@ sphinx_gallery_conf = {
     "min_reported_time": 1,
 }
 
-# The submodules whose functions are public under the submodule's name; everything else is public as skimgfeat.NAME.
-_SUBMODULES = ("skimgfeat.datasets", "skimgfeat.io")
+# The submodules with names that are public under the submodule's name only; all others are public as skimgfeat.NAME.
+_SUBMODULES = ("skimgfeat.datasets", "skimgfeat.io", "skimgfeat.jobs")
 
 
 def write_api_reference(app, config):
     """Write api/index.rst from the package's own lists of public names, under the modules that define them."""
-    modules = {}
+    sections = {}
     for name, module in skimgfeat._PUBLIC.items():
-        modules.setdefault(module, ("skimgfeat", []))[1].append(name)
+        sections.setdefault((module, "skimgfeat"), []).append(name)
     for module in _SUBMODULES:
-        modules[module] = (module, import_module(module).__all__)
+        sections[module, module] = [name for name in import_module(module).__all__ if name not in skimgfeat._PUBLIC]
     lines = ["API reference", "=============", ""]
-    for module, (prefix, names) in modules.items():
+    for (module, prefix), names in sections.items():
         title = import_module(module).__doc__.splitlines()[0].rstrip(".")
+        if prefix == module and (module, "skimgfeat") in sections:
+            title += f": {module}"
         lines += [title, "-" * len(title), "", f".. currentmodule:: {prefix}", ""]
         lines += [".. autosummary::", "   :toctree: generated", "   :nosignatures:", ""]
         lines += [f"   {name}" for name in sorted(names)] + [""]

@@ -46,7 +46,7 @@ class FisherVector(DescriptorEncoder):
     random_state : int, RandomState instance or None, default=None
         For the sample and for the mixture; an int makes ``fit`` repeatable.
     n_jobs : int or None, default=None
-        Number of threads over images in ``transform``; None is 1 unless :func:`joblib.parallel_config` says otherwise.
+        Number of threads over images in ``transform``; None is 1 unless :class:`joblib.parallel_config` says otherwise.
         BLAS has one thread each meanwhile. The numbers do not depend on it.
 
     Attributes

@@ -141,7 +141,7 @@ def extract(
     See Also
     --------
     load_features : Reads what was written.
-    verify : Recomputes its hashes.
+    skimgfeat.jobs.verify : Recomputes its hashes.
     transform_into : Writes into an array, without chunks, workers and account.
 
     Notes

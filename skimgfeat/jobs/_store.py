@@ -35,7 +35,7 @@ class DescriptorStore(Sequence):
     Parameters
     ----------
     path : path-like
-        What :func:`extract` wrote with an estimator that gives descriptors, or :func:`extend_store`.
+        What :func:`extract` wrote with an estimator that gives descriptors, or :func:`skimgfeat.jobs.extend_store`.
 
     Attributes
     ----------
@@ -153,7 +153,7 @@ class DescriptorStore(Sequence):
 
         Returns
         -------
-        descriptors : ndarray of shape (count, *tail)
+        descriptors : ndarray of shape (count, ...)
             The descriptors.
 
         Raises
@@ -236,7 +236,7 @@ class FlatDescriptors(Sequence):
 
     Attributes
     ----------
-    descriptors : memmap of shape (n_descriptors, *tail)
+    descriptors : memmap of shape (n_descriptors, ...)
         Those of all images, one after the other; read-only.
     offsets : ndarray of int64, shape (n_images + 1,)
         The descriptors of image i are ``descriptors[offsets[i]:offsets[i + 1]]``.

@@ -18,6 +18,7 @@ from _data import data_folder, photo_tiles
 from _tables import print_tables
 from bench_matches import load, warped
 from joblib import parallel_config
+from PIL import Image
 
 from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, extract
 
@@ -32,15 +33,17 @@ _CODECS = (
 
 
 def enlarge(image, wanted=_WANTED, largest_pixels=_LARGEST_PIXELS):
-    """Return the image enlarged, bicubic, until SIFT finds ``wanted`` descriptors or it is as large as allowed."""
-    small = image
+    """Return the image, gray and enlarged (bicubic) until SIFT finds ``wanted`` descriptors; None where it does not."""
+    image = small = np.asarray(Image.fromarray(image).convert("L"))
     while True:
         found = len(SIFT().fit_transform([image])[0])
-        if found >= wanted or image.shape[0] * image.shape[1] >= largest_pixels:
+        if found >= wanted:
             return image
+        if image.size >= 0.99 * largest_pixels:
+            return None
         factor = np.clip(np.sqrt(1.2 * wanted / max(found, 1)), 1.2, 2) * image.shape[0] / small.shape[0]
-        factor = min(factor, np.sqrt(largest_pixels / (small.shape[0] * small.shape[1])) + 1e-3)
-        rows, cols = (round(side * factor) for side in small.shape[:2])
+        factor = min(factor, np.sqrt(largest_pixels / small.size))
+        rows, cols = (int(side * factor) for side in small.shape[:2])
         image = cv2.resize(small, (cols, rows), interpolation=cv2.INTER_CUBIC)
 
 
@@ -113,15 +116,16 @@ def image_sets(options):
     for name in ("paintings", "photos"):
         images = load(folder / name, options.images)
         sets[f"{len(images)} {name}"] = images
-        large = [enlarge(image) for image in images]
-        large = [image for image in large if len(SIFT().fit_transform([image])[0]) >= _WANTED]
-        sets[f"{len(large)} of {len(images)} {name}, enlarged"] = large
+        large = [enlarge(image) for image in load(folder / name, options.enlarged)]
+        enough = [image for image in large if image is not None]
+        sets[f"{len(enough)} of {len(large)} {name}, enlarged"] = enough
     return sets
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=18, help="images of each set")
+    parser.add_argument("--enlarged", type=int, default=6, help="images of each set to enlarge")
     parser.add_argument("--rst", type=Path, help="also write the table to this file as reStructuredText")
     parser.add_argument("--quick", action="store_true", help="toy size, which says nothing")
     options = parser.parse_args(arguments)
