@@ -46,7 +46,7 @@ class ImageCollection:
         A folder (or address) that all sources must be relative paths inside of; a path that leads out of it is an
         error of its image. Give it for paths that come from others.
     mode : {"rgb", "gray"}, default="rgb"
-        What every image becomes; see :func:`decode_image`.
+        What every image becomes; see :func:`skimgfeat.io.decode_image`.
     dtype : {"uint8", "uint16", "float32"}, default="uint8"
         What the pixels are scaled to.
     orientation : {"exif", "ignore"}, default="exif"
@@ -73,7 +73,7 @@ class ImageCollection:
     See Also
     --------
     ImageReader : Makes one of an array of paths, in a pipeline.
-    decode_image : How an image is decoded, and the codes of what can be wrong with it.
+    skimgfeat.io.decode_image : How an image is decoded, and the codes of what can be wrong with it.
 
     Examples
     --------
@@ -485,7 +485,7 @@ class ImageCollection:
         -------
         account : dict of str to list
             A list a column, an entry an image, as ``pandas.DataFrame`` takes it: ``name``; ``code``, the empty string
-            for an image that is right (see :class:`ImageError`); ``message``; ``rows`` and ``cols``, 0 where unknown.
+            for an image that is right (see :class:`skimgfeat.io.ImageError`); ``message``; ``rows`` and ``cols``, 0 where unknown.
         """
         account = {"name": self.names, "code": [], "message": [], "rows": [], "cols": []}
         lenient = self._copy()

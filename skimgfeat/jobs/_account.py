@@ -25,7 +25,7 @@ class Account:
     skipped : int
         Items that were not attempted, since the run was stopped before.
     codes : dict of str to int
-        How many errors of each code; :class:`ImageError` lists them.
+        How many errors of each code; :class:`skimgfeat.io.ImageError` lists them.
     seconds : float, default=0.0
         How long this run took; earlier runs that it resumed are not counted.
     n_done : int, default=0

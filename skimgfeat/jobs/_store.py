@@ -35,7 +35,7 @@ class DescriptorStore(Sequence):
     Parameters
     ----------
     path : path-like
-        What :func:`extract` wrote with an estimator that gives descriptors, or :func:`skimgfeat.jobs.extend_store`.
+        What :func:`skimgfeat.extract` wrote with an estimator that gives descriptors, or :func:`skimgfeat.jobs.extend_store`.
 
     Attributes
     ----------
@@ -363,13 +363,13 @@ def extend_store(estimator, X, store, **options):
     Parameters
     ----------
     estimator : transformer or Pipeline
-        As for :func:`extract`; the same for all runs of a store.
+        As for :func:`skimgfeat.extract`; the same for all runs of a store.
     X : path-like, ImageCollection, DescriptorStore or sequence of paths
         Images, known by their paths.
     store : path-like
         The folder of runs, made where it is missing.
     **options
-        Of :func:`extract`.
+        Of :func:`skimgfeat.extract`.
 
     Returns
     -------
@@ -379,7 +379,7 @@ def extend_store(estimator, X, store, **options):
     Raises
     ------
     ValueError
-        For an X without paths, or another estimator than that of the runs before. See also :func:`extract`.
+        For an X without paths, or another estimator than that of the runs before. See also :func:`skimgfeat.extract`.
 
     Examples
     --------
