@@ -21,7 +21,7 @@ def test_table_names_every_extractor():
     from skimgfeat.features import __all__ as extractors
     from skimgfeat.preprocessing import __all__ as steps
 
-    rows = re.findall(r"^\| `(\w+)` \| images → (?:rows|images) \|", README, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (?:images|paths) → (?:rows|images) \|", README, flags=re.MULTILINE)
     assert sorted(rows) == sorted([*extractors, *steps])
     mentioned = set(re.findall(r"`(\w+)`", README))
     assert set(skimgfeat.__all__) <= mentioned

@@ -485,7 +485,8 @@ class ImageCollection:
         -------
         account : dict of str to list
             A list a column, an entry an image, as ``pandas.DataFrame`` takes it: ``name``; ``code``, the empty string
-            for an image that is right (see :class:`skimgfeat.io.ImageError`); ``message``; ``rows`` and ``cols``, 0 where unknown.
+            for an image that is right (see :class:`skimgfeat.io.ImageError`); ``message``; ``rows`` and ``cols``, 0
+            where unknown.
         """
         account = {"name": self.names, "code": [], "message": [], "rows": [], "cols": []}
         lenient = self._copy()

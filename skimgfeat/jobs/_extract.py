@@ -175,19 +175,13 @@ def extract(
     folder = JobFolder(output)
     _check_output(folder, resume)
     estimator = on_one_thread(estimator)
-    config = {
-        "format": _FORMAT,
-        "estimator": hash_estimator(estimator),
-        "input": items.describe(),
-        "settings": {"layout": layout, "prefix": prefix, "on_error": on_error, "compression": compression},
-        "versions": _versions(),
-    }
+    settings = {"layout": layout, "prefix": prefix, "on_error": on_error, "compression": compression}
+    config = _configure(estimator, items, settings)
     folder.create()
     with sigterm_interrupts(), folder.lock(), Workers(n_jobs) as workers:
         folder.remove_temporary()
-        stored = None
-        if folder.exists(JOB):
-            stored = folder.read_json(JOB)
+        stored = folder.read_json(JOB) if folder.exists(JOB) else None
+        if stored is not None:
             _check_same(folder, stored, config if chunk_size is None else config | {"chunk_size": chunk_size})
             items = items.thaw(folder.read_table(ITEMS))
             if folder.exists(MANIFEST):
@@ -198,16 +192,8 @@ def extract(
             raise Interrupted(_account_so_far(folder, items)) from None
         kind = layout_of(features, layout, lambda n_columns: _feature_names(estimator, n_columns, prefix))
         if stored is None:
-            stored = config | {
-                "estimator_repr": repr(estimator),
-                "n_items": len(items),
-                "chunk_size": chunk_size or _default_chunk_size(len(items), kind.item_bytes),
-                "features": kind.describe(),
-            }
-            folder.write_table(ITEMS, items.freeze())
-            folder.write_json(JOB, stored)
-        else:
-            _check_same(folder, stored, {"features": json.loads(json.dumps(kind.describe()))})
+            stored = _begin(folder, config, estimator, items, kind, chunk_size)
+        _check_same(folder, stored, {"features": json.loads(json.dumps(kind.describe()))})
         job = Job(
             output=folder.path,
             estimator=estimator,
@@ -263,6 +249,30 @@ def _check_output(folder, resume):
             raise FileExistsError(errno.EEXIST, "the output must be a folder, and this is a file", folder.path)
         if folder.holds_something_else():
             raise FileExistsError(errno.EEXIST, "the folder holds something else; choose a new one", folder.path)
+
+
+def _configure(estimator, items, settings):
+    """Return what a run that goes on must find as it was."""
+    return {
+        "format": _FORMAT,
+        "estimator": hash_estimator(estimator),
+        "input": items.describe(),
+        "settings": settings,
+        "versions": _versions(),
+    }
+
+
+def _begin(folder, config, estimator, items, layout, chunk_size):
+    """Write the list of items and the configuration; return that as it was written."""
+    stored = config | {
+        "estimator_repr": repr(estimator),
+        "n_items": len(items),
+        "chunk_size": chunk_size or _default_chunk_size(len(items), layout.item_bytes),
+        "features": layout.describe(),
+    }
+    folder.write_table(ITEMS, items.freeze())
+    folder.write_json(JOB, stored)
+    return folder.read_json(JOB)
 
 
 def _check_same(folder, stored, config):

@@ -35,7 +35,8 @@ class DescriptorStore(Sequence):
     Parameters
     ----------
     path : path-like
-        What :func:`skimgfeat.extract` wrote with an estimator that gives descriptors, or :func:`skimgfeat.jobs.extend_store`.
+        What :func:`skimgfeat.extract` wrote with an estimator that gives descriptors, or
+        :func:`skimgfeat.jobs.extend_store`.
 
     Attributes
     ----------

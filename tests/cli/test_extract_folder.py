@@ -376,7 +376,8 @@ def test_sigterm_and_the_same_command(tmp_path, capsys):
     process.terminate()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "skimgfeat: error: interrupted: the same command goes on from here\n"
+    # joblib's tracker of resources may have a word about the worker that was stopped.
+    assert err.splitlines()[-1] == "skimgfeat: error: interrupted: the same command goes on from here"
     account = load_account(output)
     assert account.ok < 400
     # A worker may have written a chunk that the run had not heard of when it ended.

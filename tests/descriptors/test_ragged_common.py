@@ -10,6 +10,7 @@ from unittest import SkipTest
 import joblib
 import numpy as np
 import pytest
+from joblib import parallel_config
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -299,8 +300,9 @@ def test_in_pipelines_and_grid_searches(as_container, n_jobs):
     pipeline = make_pipeline(SIFT(dense_step=6), DescriptorCodec(4), Mean(), KNeighborsClassifier(3))
     assert cross_val_score(pipeline, X, y, cv=4).mean() > 0.8
     grid = {"sift__root": [False, True], "descriptorcodec__n_components": [3, 5]}
-    # Two jobs are processes of joblib's own.
-    search = GridSearchCV(pipeline, grid, cv=4, n_jobs=n_jobs).fit(X, y)
+    # Threads, since other processes could not import Mean from here.
+    with parallel_config("threading"):
+        search = GridSearchCV(pipeline, grid, cv=4, n_jobs=n_jobs).fit(X, y)
     assert search.best_score_ > 0.8
     assert search.best_estimator_[1].pca_.n_components_ == search.best_params_["descriptorcodec__n_components"]
     assert isinstance(pipeline[:2].set_output(transform="pandas").fit_transform(X), list)
