@@ -83,6 +83,12 @@ def temporary(output):
     return [path for path in output.rglob("*") if path.name.endswith(".tmp")]
 
 
+def printed(output):
+    """Return what a run printed, but for what joblib's tracker says of semaphores whose worker was stopped."""
+    lines = Path(f"{output}.printed").read_text().splitlines()
+    return [line for line in lines if "resource_tracker" not in line and line.strip() != "warnings.warn("]
+
+
 def wait_for(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -171,7 +177,7 @@ def test_interrupts(runs, tmp_path, whole, bytes_of, number, n_jobs):
     workers = children(pid)
     os.kill(pid, number)
     account = runs.finish(pid, output, code=130)
-    assert Path(f"{output}.printed").read_text() == ""
+    assert printed(output) == []
     assert account["ok"] == count(stamps(output))
     assert account["ok"] + account["skipped"] == account["listed"] == LISTED
     assert account["skipped"] > 0
@@ -205,7 +211,7 @@ def test_a_full_disk(runs, tmp_path, n_jobs):
     output = tmp_path / "out"
     told = runs.finish(runs.start(output, n_jobs=n_jobs, full=True), output)
     assert told == {"error": "OSError", "errno": errno.EFBIG}
-    assert Path(f"{output}.printed").read_text() == ""
+    assert printed(output) == []
     done = stamps(output)
     assert 0 < len(done) < N_CHUNKS
     assert temporary(output) == []
