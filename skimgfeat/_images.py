@@ -65,6 +65,12 @@ def check_images(estimator, X, *, reset, allow_negative=True):
     return images
 
 
+def is_list_of_images(X):
+    """Tell whether X is a list, tuple or object array of images, which may differ in shape."""
+    is_list = isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
+    return is_list and len(X) > 0 and np.ndim(X[0]) > 1
+
+
 def n_dimensions(X):
     """Return the number of dimensions of anything that becomes an array."""
     return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
@@ -115,8 +121,7 @@ def _look(owner, collection):
 
 def _stack_images(owner, X):
     """Make one array of a list (or object array) of images; leave everything else alone."""
-    is_object_array = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
-    if not (is_object_array or isinstance(X, (list, tuple))) or len(X) == 0 or np.ndim(X[0]) < 2:
+    if not is_list_of_images(X):
         return X
     shapes = {np.shape(image) for image in X}
     if len(shapes) > 1:

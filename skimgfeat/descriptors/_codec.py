@@ -6,9 +6,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._base import ImageMap
 from skimgfeat._parallel import run_batches
-from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_number
+from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs
 from skimgfeat.descriptors._codec_file import read_codec, write_codec
-from skimgfeat.descriptors._quantized_pca import _SOLVERS, QuantizedPCA, _check_quantile_range, _check_random_state
+from skimgfeat.descriptors._quantized_pca import QuantizedPCA, check_codes, check_random_state_of
 from skimgfeat.descriptors._ragged import as_failed, descriptors_of, has_failed, iter_chunks, with_descriptors
 from skimgfeat.descriptors._threads import one_blas_thread
 
@@ -210,7 +210,7 @@ class DescriptorCodec(ImageMap):
         self._check_parameters()
         n_columns = descriptors_of(next(iter_chunks(owner, X))[0]).shape[1]
         subset = _check_subset(owner, subset, len(X))
-        seed = int(_check_random_state(owner, self.random_state).randint(2**31 - 1))
+        seed = int(check_random_state_of(owner, self.random_state).randint(2**31 - 1))
         pca = self._make_pca(seed)
         pca._begin(n_columns)
         # The second pass begins when the first is done: "norm" selects by the components found.
@@ -385,17 +385,7 @@ class DescriptorCodec(ImageMap):
 
     def _check_parameters(self):
         owner = type(self).__name__
-        # QuantizedPCA checks its parameters too, but under its own name.
-        if self.n_components is not None:
-            check_integer(owner, "n_components", self.n_components, minimum=1)
-        _check_quantile_range(owner, self.quantile_range)
-        if check_number(owner, "margin", self.margin) < 0:
-            raise ValueError(f"{owner}: margin must be at least 0, got {self.margin!r}.")
-        check_choice(owner, "solver", self.solver, _SOLVERS)
-        if check_integer(owner, "n_bits", self.n_bits, minimum=4) not in (4, 8):
-            raise ValueError(f"{owner}: n_bits must be 8 or 4, got {self.n_bits!r}.")
-        check_integer(owner, "batch_size", self.batch_size, minimum=1)
-        _check_random_state(owner, self.random_state)
+        check_codes(owner, self)
         if self.max_descriptors is not None:
             check_integer(owner, "max_descriptors", self.max_descriptors, minimum=1)
         check_choice(owner, "select_by", self.select_by, _SELECTIONS)

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._parallel import run_batches
 from skimgfeat._validation import check_choice, check_integer, check_n_jobs, check_number
-from skimgfeat.descriptors._quantized_pca import _check_random_state
+from skimgfeat.descriptors._quantized_pca import check_random_state_of
 from skimgfeat.descriptors._ragged import Images, descriptors_of, has_failed, has_geometry
 from skimgfeat.descriptors._threads import one_blas_thread
 
@@ -186,7 +186,7 @@ class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
             check_choice(owner, "norm", self.norm, ("l1", "l2"))
         check_pyramid_levels(owner, self.pyramid_levels)
         check_integer(owner, "max_samples", self.max_samples, minimum=1)
-        _check_random_state(owner, self.random_state)
+        check_random_state_of(owner, self.random_state)
         check_n_jobs(owner, self.n_jobs)
 
     def _check_images(self, X, n_columns=None):

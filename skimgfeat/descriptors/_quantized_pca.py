@@ -109,7 +109,7 @@ def _check_quantile_range(owner, value):
     return low, high
 
 
-def _check_random_state(owner, value):
+def check_random_state_of(owner, value):
     """Return the RandomState that ``value`` stands for."""
     if value is None or isinstance(value, np.random.RandomState):
         return check_random_state(value)
@@ -119,6 +119,20 @@ def _check_random_state(owner, value):
     if not 0 <= seed < 2**32:
         raise ValueError(f"{owner}: random_state must be from 0 to 2**32 - 1, got {value!r}.")
     return check_random_state(seed)
+
+
+def check_codes(owner, estimator):
+    """Raise TypeError or ValueError for a parameter of codes, which DescriptorCodec has too, that cannot be used."""
+    if estimator.n_components is not None:
+        check_integer(owner, "n_components", estimator.n_components, minimum=1)
+    _check_quantile_range(owner, estimator.quantile_range)
+    if check_number(owner, "margin", estimator.margin) < 0:
+        raise ValueError(f"{owner}: margin must be at least 0, got {estimator.margin!r}.")
+    check_choice(owner, "solver", estimator.solver, _SOLVERS)
+    if check_integer(owner, "n_bits", estimator.n_bits, minimum=4) not in (4, 8):
+        raise ValueError(f"{owner}: n_bits must be 8 or 4, got {estimator.n_bits!r}.")
+    check_integer(owner, "batch_size", estimator.batch_size, minimum=1)
+    check_random_state_of(owner, estimator.random_state)
 
 
 class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -373,17 +387,8 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _check_parameters(self):
         owner = type(self).__name__
-        if self.n_components is not None:
-            check_integer(owner, "n_components", self.n_components, minimum=1)
-        _check_quantile_range(owner, self.quantile_range)
-        if check_number(owner, "margin", self.margin) < 0:
-            raise ValueError(f"{owner}: margin must be at least 0, got {self.margin!r}.")
-        check_choice(owner, "solver", self.solver, _SOLVERS)
-        if check_integer(owner, "n_bits", self.n_bits, minimum=4) not in (4, 8):
-            raise ValueError(f"{owner}: n_bits must be 8 or 4, got {self.n_bits!r}.")
-        check_integer(owner, "batch_size", self.batch_size, minimum=1)
+        check_codes(owner, self)
         check_integer(owner, "n_quantile_samples", self.n_quantile_samples, minimum=1)
-        _check_random_state(owner, self.random_state)
 
     def _fit_batches(self, batches, range_batches):
         """Fit what :meth:`_begin` prepared from iterables of checked rows: for the components, then for the ranges."""
@@ -408,7 +413,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Forget everything, and prepare for rows of n_features columns."""
         if self.n_components is not None and self.n_components > n_features:
             raise ValueError(self._too_many_components(f"n_features={n_features} columns"))
-        random = _check_random_state(type(self).__name__, self.random_state)
+        random = check_random_state_of(type(self).__name__, self.random_state)
         self.n_components_ = self.n_components
         self._incremental = IncrementalPCA(self.n_components) if self.solver == "incremental" else None
         self._reservoir = Reservoir(self.n_quantile_samples, n_features, random)

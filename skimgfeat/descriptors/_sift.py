@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._base import ImageMap
-from skimgfeat._images import check_images, n_dimensions, resolve_shape
+from skimgfeat._images import check_images, is_list_of_images, n_dimensions, resolve_shape
 from skimgfeat._lazy import map_images
 from skimgfeat._validation import (
     check_choice,
@@ -51,11 +51,6 @@ def check_sift_parameters(owner, sift):
         dense_step=_check_optional_integer(owner, "dense_step", sift.dense_step),
         dense_size=check_integer(owner, "dense_size", sift.dense_size, minimum=1),
     )
-
-
-def _is_list_of_images(X):
-    is_list = isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
-    return is_list and len(X) > 0 and np.ndim(X[0]) > 1
 
 
 def _check_image(owner, name, image, image_shape):
@@ -324,7 +319,7 @@ class SIFT(ImageMap):
             if reset:
                 self._remember_shapes({X.image_shape} - {None})
             return X
-        if _is_list_of_images(X):
+        if is_list_of_images(X):
             wanted = check_image_shape(owner, self.image_shape)
             images = [_check_image(owner, f"image {index}", image, wanted) for index, image in enumerate(X)]
             if reset:

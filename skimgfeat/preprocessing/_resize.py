@@ -10,7 +10,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._base import ImageMap
-from skimgfeat._images import check_images, n_dimensions, resolve_shape
+from skimgfeat._images import check_images, is_list_of_images, n_dimensions, resolve_shape
 from skimgfeat._parallel import run_batches
 from skimgfeat._validation import check_choice, check_flag, check_image_shape, check_n_jobs, check_pair
 from skimgfeat.io import ImageCollection
@@ -159,11 +159,6 @@ def _resize_one(image, size, method, keep_aspect, image_shape):
     return out[0]
 
 
-def _is_list_of_images(X):
-    is_list = isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
-    return is_list and len(X) > 0 and np.ndim(X[0]) > 1
-
-
 def _check_list(owner, X, image_shape):
     """Return a list of images as a list of arrays that share their type and channels."""
     images = [np.asarray(image) for image in X]
@@ -306,7 +301,7 @@ class Resize(ImageMap):
             self._forget_shapes()
             self._channels = X.channels
             return self
-        if _is_list_of_images(X):
+        if is_list_of_images(X):
             images = _check_list(owner, X, check_image_shape(owner, self.image_shape))
             self._remember_shapes({image.shape for image in images})
         else:
@@ -375,7 +370,7 @@ class Resize(ImageMap):
 
     def _check_transform_input(self, X):
         owner = type(self).__name__
-        if _is_list_of_images(X):
+        if is_list_of_images(X):
             images = _check_list(owner, X, self.image_shape)
         elif n_dimensions(X) > 2 or self.image_shape_ is None:
             # Checked by an unfitted copy, since any size will do.
