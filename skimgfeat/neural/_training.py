@@ -1,0 +1,163 @@
+"""Training by skorch: batches, augmentation, early stopping."""
+
+import logging
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from skimgfeat.neural._network import as_network_input, import_torch
+
+_LOGGER = logging.getLogger("skimgfeat.neural")
+# What is kept of each epoch, by skorch's names.
+_FIGURES = {
+    "train_loss": "train_loss",
+    "valid_loss": "valid_loss",
+    "valid_accuracy": "valid_accuracy",
+    "dur": "seconds",
+}
+
+
+class Examples(NamedTuple):
+    """Images, the number of each one's class, and how their channels are centered and scaled."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    center: np.ndarray
+    gain: np.ndarray
+
+
+class Batches:
+    """What skorch asks for batches of tensors, in place of a DataLoader: whole batches are gathered at once.
+
+    With ``random``, images come in random order, each shifted by up to ``max_shift`` pixels (the border repeated) and,
+    with ``horizontal_flip``, mirrored half of the time.
+    """
+
+    def __init__(self, examples, batch_size, random=None, horizontal_flip=False, max_shift=0):
+        self.examples = examples
+        self.batch_size = batch_size
+        self.random = random
+        self.horizontal_flip = horizontal_flip
+        self.max_shift = max_shift
+
+    def __iter__(self):
+        import torch
+
+        images, labels, center, gain = self.examples
+        order = np.arange(len(images)) if self.random is None else self.random.permutation(len(images))
+        for start in range(0, len(order), self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            batch = self._augment(chosen) if self.horizontal_flip or self.max_shift else images[chosen]
+            yield as_network_input(batch, center, gain), torch.from_numpy(labels[chosen])
+
+    def _augment(self, chosen):
+        """Gather images with their rows and columns moved; one look-up does it all."""
+        images = self.examples.images
+        n_rows, n_cols = images.shape[1:3]
+        shifts = self.random.randint(-self.max_shift, self.max_shift + 1, size=(2, len(chosen), 1))
+        rows = np.clip(np.arange(n_rows) + shifts[0], 0, n_rows - 1)
+        cols = np.clip(np.arange(n_cols) + shifts[1], 0, n_cols - 1)
+        if self.horizontal_flip:
+            mirrored = self.random.randint(2, size=len(chosen)) == 1
+            cols[mirrored] = cols[mirrored, ::-1]
+        return images[chosen[:, None, None], rows[:, :, None], cols[:, None, :]]
+
+
+def train(owner, network, examples, valid=None, *, n_iter_no_change=None, optimizer_state=None, **settings):
+    """Train a network where it stands.
+
+    With ``valid``, other examples, the weights of the epoch with the smallest loss on them are put back at the end, and
+    training ends ``n_iter_no_change`` epochs after it. ``settings`` are those of :func:`_make_trainer`.
+
+    Returns
+    -------
+    history : dict of str to list of float
+        The figures of each epoch.
+    optimizer_state : dict
+        What ``torch.optim.Optimizer.state_dict`` gives.
+    """
+    trainer = _make_trainer(owner, network, examples, valid, n_iter_no_change, **settings).initialize()
+    if optimizer_state is not None:
+        trainer.optimizer_.load_state_dict(optimizer_state)
+    trainer.partial_fit(None)
+    _raise_if_interrupted(trainer)
+    network.to("cpu")
+    if not all(bool(weights.isfinite().all()) for weights in network.parameters()):
+        raise ValueError(f"{owner}: training diverged, weights are not finite; choose a smaller learning_rate.")
+    keys = [key for key in _FIGURES if key in trainer.history[-1]]
+    history = {_FIGURES[key]: [float(epoch[key]) for epoch in trainer.history] for key in keys}
+    return history, trainer.optimizer_.state_dict()
+
+
+def _make_trainer(
+    owner,
+    network,
+    examples,
+    valid,
+    n_iter_no_change,
+    *,
+    batches,
+    optimizer,
+    learning_rate,
+    weights,
+    max_epochs,
+    batch_size,
+    device,
+    callbacks,
+    level,
+):
+    """Return skorch's net around a network, which logs each epoch at a level of ``logging``."""
+    torch = import_torch(owner)
+    try:
+        from skorch import NeuralNet
+        from skorch.callbacks import BatchScoring, EarlyStopping
+    except ImportError as error:
+        raise ImportError(f"{owner} needs skorch, which is not installed: pip install 'skimgfeat[cnn]'.") from error
+    optimizer_class, options = {
+        "adam": (torch.optim.Adam, {}),
+        "adamw": (torch.optim.AdamW, {}),
+        "sgd": (torch.optim.SGD, {"optimizer__momentum": 0.9, "optimizer__nesterov": True}),
+    }[optimizer]
+    watching = []
+    if valid is not None:
+        watching = [
+            ("valid_accuracy", BatchScoring(_accuracy, lower_is_better=False, name="valid_accuracy")),
+            ("stopping", EarlyStopping(patience=n_iter_no_change or max_epochs, threshold=0, load_best=True)),
+        ]
+    return NeuralNet(
+        network,
+        criterion=torch.nn.CrossEntropyLoss,
+        criterion__weight=None if weights is None else torch.tensor(weights, dtype=torch.float32),
+        optimizer=optimizer_class,
+        lr=learning_rate,
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        iterator_train=partial(Batches, **batches),
+        iterator_valid=Batches,
+        dataset=examples,
+        train_split=None if valid is None else partial(_with, valid),
+        callbacks=[*watching, *callbacks],
+        callbacks__print_log__sink=partial(_LOGGER.log, level),
+        device=device,
+        verbose=0,
+        **options,
+    )
+
+
+def _with(valid, examples):
+    """Return what skorch calls a split: examples to train on, and those to watch."""
+    return examples, valid
+
+
+def _accuracy(trainer, X, y):
+    """Return the share of a batch that is classified rightly; skorch has kept what the network gave for it."""
+    return float((trainer.forward(X).argmax(dim=1) == y).float().mean())
+
+
+def _raise_if_interrupted(trainer):
+    """Raise what skorch takes for a wish to stop and keeps to itself: Control-C, a signal of the system."""
+    stopping = dict(trainer.callbacks_).get("stopping")
+    was_patient = stopping is None or stopping.misses_ < stopping.patience
+    if len(trainer.history) < trainer.max_epochs and was_patient:
+        raise KeyboardInterrupt
