@@ -20,7 +20,7 @@ from sklearn.decomposition import NMF
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -38,6 +38,7 @@ from skimgfeat import (
     ColorHistogram,
     Connectivity,
     ContourFeatures,
+    ConvNetClassifier,
     DescriptorCodec,
     FisherVector,
     Flatten,
@@ -59,6 +60,7 @@ from skimgfeat.datasets import load_digits
 
 ROWS = {"image_shape": (1, -1)}
 PIXELS = {"pixels_per_cell": (1, 1), "cells_per_block": (1, 1), **ROWS}
+NET = {"hidden": (16,), "batch_size": 32, "learning_rate": 1e-2, "max_epochs": 25, **ROWS}
 
 # scikit-learn's checks show an estimator rows of a few values: images of one row here.
 SMALL = [
@@ -67,6 +69,8 @@ SMALL = [
     ColorHistogram("lab", bins=4, joint=False, normalize=False, **ROWS),
     Connectivity(**ROWS),
     ContourFeatures(**ROWS),
+    ConvNetClassifier(conv_channels=(), **NET),
+    ConvNetClassifier(conv_channels=(8,), kernel_size=1, pooling="max", pool_size=1, **NET),
     Flatten(**ROWS),
     GeometryFeatures(**ROWS),
     HandcraftedFeatures(**PIXELS),
@@ -105,6 +109,7 @@ DEFAULT = [
     (ColorHistogram(), {}),
     (Connectivity(), {}),
     (ContourFeatures(), {}),
+    (ConvNetClassifier(), {}),
     (Flatten(), {}),
     (GeometryFeatures(), {}),
     (HandcraftedFeatures(), {}),
@@ -121,6 +126,7 @@ DEFAULT = [
 VARIANTS = [
     (ColorHistogram("hsv"), COLOR),
     (ColorHistogram("lab", bins=(4, 15, 17), joint=False), COLOR),
+    (ConvNetClassifier((), hidden=(9, 5), validation_fraction=0.3, max_shift=2, horizontal_flip=True), COLOR),
     (Flatten(), COLOR),
     (HandcraftedFeatures(), COLOR | BY_TYPE),
     (HandcraftedFeatures(threshold=0.5, polarity="dark"), {}),
@@ -149,7 +155,7 @@ def call(check, *arguments):
 def test_the_lists_are_complete():
     of_files = {type(estimator) for estimator in OF_FILES}
     of_numbers = {type(estimator) for estimator in SMALL}
-    assert len(public_estimators()) == 23
+    assert len(public_estimators()) == 24
     assert of_numbers | of_files | RAGGED == public_estimators()
     assert len(of_numbers) + len(of_files) + len(RAGGED) == len(public_estimators())
     assert [type(estimator) for estimator, _ in DEFAULT] == sorted(
@@ -178,10 +184,13 @@ def names_of_checks(estimator):
 
 @pytest.mark.parametrize("estimator", SMALL, ids=str)
 def test_scikit_learn_leaves_no_check_out(estimator):
-    """The checks are those of a transformer of scikit-learn's, less two that two tags do not call for."""
+    """The checks are those of a transformer (and classifier) of scikit-learn's, less two that tags do not call for."""
+    tags = get_tags(estimator)
     expected = names_of_checks(NMF())
     assert expected.total() >= 45
-    tags = get_tags(estimator)
+    if tags.classifier_tags is not None:
+        expected |= names_of_checks(NearestCentroid())
+        expected["check_class_weight_classifiers"] += 1
     if not tags.input_tags.positive_only:
         del expected["check_fit_non_negative"]
     if not tags.transformer_tags.preserves_dtype:
@@ -453,7 +462,7 @@ def test_metadata_passes_by(digits):
 @pytest.mark.parametrize("estimator", SMALL, ids=str)
 def test_html_repr(estimator):
     X = np.random.default_rng(0).random((4, 12))
-    for shown in (estimator, clone(estimator).fit(X), make_pipeline(estimator, StandardScaler())):
+    for shown in (estimator, clone(estimator).fit(X, [0, 1, 0, 1]), make_pipeline(estimator, StandardScaler())):
         for html in (estimator_html_repr(shown), shown._repr_html_()):
             assert type(estimator).__name__ in html
             assert "sk-container-id" in html
@@ -471,6 +480,6 @@ def test_repr_makes_the_estimator(estimator):
 def test_fitted_attributes_are_documented(estimator):
     docscrape = pytest.importorskip("numpydoc.docscrape")
     X = pd.DataFrame(np.random.default_rng(0).random((4, 12)), columns=[f"pixel{index}" for index in range(12)])
-    fitted = clone(estimator).fit(X)
+    fitted = clone(estimator).fit(X, [0, 1, 0, 1])
     attributes = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
     assert attributes == {entry.name for entry in docscrape.ClassDoc(type(estimator))["Attributes"]}

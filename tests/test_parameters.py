@@ -18,7 +18,12 @@ PATHS = ["first.png", "second.png"]
 BOXES = pd.DataFrame({"path": PATHS, "x_min": 0.1, "y_min": 0.2, "x_max": 0.3, "y_max": 0.4})
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 36), dtype=np.uint8)
 # What is not fitted on images, and what it is fitted on.
-OTHER_INPUT = {"BBoxCrop": BOXES, "ImageReader": PATHS, "QuantizedPCA": IMAGES.reshape(-1, 96)}
+OTHER_INPUT = {
+    "BBoxCrop": BOXES,
+    "ConvNetClassifier": np.repeat(IMAGES, 4, axis=0),
+    "ImageReader": PATHS,
+    "QuantizedPCA": IMAGES.reshape(-1, 96),
+}
 DESCRIPTORS = np.zeros((3, 40), dtype=[("descriptor", np.uint8, (8,)), *((name, "f4") for name in GEOMETRY)])
 DESCRIPTORS["descriptor"] = IMAGES.reshape(-1, 8)[:120].reshape(3, 40, 8)
 DESCRIPTORS["x"] = DESCRIPTORS["y"] = np.linspace(0, 1, 40)
@@ -116,6 +121,28 @@ INVALID = {
     },
     "Connectivity": FAMILY,
     "ContourFeatures": FAMILY,
+    "ConvNetClassifier": {
+        "conv_channels": ([None, 6, "66", (6.0,), (True,), {6, 16}], [(0,), (6, -1)]),
+        "kernel_size": COUNT,
+        "pooling": ([None, 1, True, ["avg"]], ["", "Avg", "mean"]),
+        "pool_size": COUNT,
+        "hidden": ([None, 84, "84", (84.0,), (True,), {120, 84}], [(0,), (120, -84)]),
+        "max_epochs": COUNT,
+        "batch_size": COUNT,
+        "optimizer": ([None, 1, True, ["adam"]], ["", "Adam", "lbfgs"]),
+        "learning_rate": (NUMBER, [0, -1e-3, np.nan, np.inf]),
+        "validation_fraction": (NUMBER[1:], [0, 1, -0.1, np.nan, np.inf, 0.95]),
+        "n_iter_no_change": OPTIONAL_COUNT,
+        "horizontal_flip": FLAG,
+        "max_shift": (COUNT[0], [-1]),
+        "class_weight": ([1, True, [1, 2]], ["", "Balanced"]),
+        "random_state": RANDOM_STATE,
+        "warm_start": FLAG,
+        "device": ([0, True, ["cpu"]], ["", "processor", "cuda:99"]),
+        "callbacks": ([1, True, "LRScheduler"], []),
+        "verbose": FLAG,
+        "image_shape": IMAGE_SHAPE,
+    },
     "DescriptorCodec": CODES
     | {
         "n_components": OPTIONAL_COUNT,
@@ -176,6 +203,7 @@ INVALID = {
     "Zoning": FAMILY,
 }
 REQUIRED = {
+    "ConvNetClassifier": {"max_epochs": 1, "random_state": 0},
     "BagOfVisualWords": {"n_words": 5, "random_state": 0},
     "DescriptorCodec": {"n_components": 4, "random_state": 0},
     "FisherVector": {"n_components": 2, "random_state": 0},
@@ -191,6 +219,11 @@ def make(name, **parameters):
 
 def make_input(name):
     return OTHER_INPUT.get(name, IMAGES)
+
+
+def make_target(name):
+    """Two classes; what is no classifier does not look."""
+    return np.arange(len(make_input(name))) % 2
 
 
 def cases():
@@ -212,14 +245,14 @@ def test_the_table_is_complete():
 @pytest.mark.parametrize("name", INVALID)
 def test_the_input_is_right(name):
     """What is refused below is refused for the parameter alone."""
-    assert make(name).fit(make_input(name)) is not None
+    assert make(name).fit(make_input(name), make_target(name)) is not None
 
 
 @pytest.mark.parametrize(("name", "parameter", "value", "error"), list(cases()))
 def test_refused_at_fit(name, parameter, value, error):
     estimator = make(name, **{parameter: value})
     with pytest.raises(error, match=rf"^{name}: .*\b{parameter}\b") as refusal:
-        estimator.fit(make_input(name))
+        estimator.fit(make_input(name), make_target(name))
     assert refusal.type is error
     assert_says_how_to_repair(str(refusal.value), parameter, value)
     assert getattr(estimator, parameter) is value
@@ -311,6 +344,23 @@ VALID = {
     "bins": [np.int64(2), [2, 3, 4], np.array([4, 3, 2])],
     "joint": [np.False_],
     "normalize": [np.False_],
+    "conv_channels": [[3], np.array([2, 3]), ()],
+    "kernel_size": [np.int64(2)],
+    "pooling": ["max"],
+    "pool_size": [np.int64(1)],
+    "hidden": [[3], np.array([2, 3]), ()],
+    "max_epochs": [np.int64(2)],
+    "optimizer": ["sgd", "adamw"],
+    "learning_rate": [np.float32(0.5), 1],
+    "validation_fraction": [np.float32(0.5), None],
+    "n_iter_no_change": [np.int64(2), None],
+    "horizontal_flip": [np.True_],
+    "max_shift": [np.int64(2)],
+    "class_weight": ["balanced", {0: 1, 1: 5.0}],
+    "warm_start": [np.True_],
+    "device": ["cpu"],
+    "callbacks": [[], ()],
+    "verbose": [np.True_],
 }
 # Where a parameter means something else than in the estimators above.
 VALID_OF = {"SIFT": {"root": [np.True_]}}
@@ -324,12 +374,12 @@ def test_kept_by_fit_and_transform(name):
             if any(value is refused for refused in INVALID[name][parameter][0]):
                 continue
             estimator = make(name, **{parameter: value})
-            first = estimator.fit(make_input(name)).transform(make_input(name))
+            first = estimator.fit(make_input(name), make_target(name)).transform(make_input(name))
             assert getattr(estimator, parameter) is value
             assert repr(clone(estimator)) == repr(estimator)
             if name in ("BBoxCrop", "ImageReader"):  # there is nothing at these paths, and nothing is looked at
                 continue
             plain = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
             twin = make(name, **{parameter: tuple(plain) if isinstance(plain, list) else plain})
-            for one, other in zip(first, twin.fit_transform(make_input(name)), strict=True):
+            for one, other in zip(first, twin.fit_transform(make_input(name), make_target(name)), strict=True):
                 np.testing.assert_array_equal(one, other)

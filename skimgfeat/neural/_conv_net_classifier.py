@@ -91,9 +91,10 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
         The labels.
     network_ : torch.nn.Sequential
         The network, on the processor; images go in as (n, channels, rows, cols), centered and scaled.
-    mean_, std_ : float32 ndarrays of shape (n_channels,)
-        Mean and standard deviation of the channels of the training images, in scaled units. They are taken from each
-        image before it goes in.
+    mean_ : float32 ndarray of shape (n_channels,)
+        Mean of each channel of the training images, in scaled units: subtracted from an image before it goes in.
+    std_ : float32 ndarray of shape (n_channels,)
+        Standard deviation of each channel: divided by then; 1 for a channel that does not vary.
     history_ : dict of str to list of float
         A list a figure, an entry an epoch, as ``pandas.DataFrame`` takes it: "train_loss", "valid_loss",
         "valid_accuracy" and "seconds"; no "valid_..." where nothing was held out. The loss of training is that of the
@@ -115,8 +116,8 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
     images that it trains or tests on; here the loss is the cross-entropy, and images held out are watched. Pixels are
     standardized, not only scaled to [0, 1]. Weights begin as torch draws them.
 
-    ``predict_proba`` and ``transform`` work on blocks of a fixed number of images, so that an image gives the same bits
-    whatever stands beside it.
+    Prediction works on blocks of a fixed number of images, and in float64 after the convolutions, so that an image
+    gives the same whatever stands beside it.
 
     References
     ----------
@@ -136,6 +137,8 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
     >>> net.transform(X_test).shape
     (450, 64)
     """
+
+    classes_: np.ndarray
 
     def __init__(
         self,
@@ -444,7 +447,7 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
         check_is_fitted(self, "network_")
         device = find_device(type(self).__name__, self.device)
         # What runs elsewhere is a copy: prediction changes no attribute.
-        network = (self.network_ if device == "cpu" else deepcopy(self.network_).to(device))[:n_layers]
+        network = self.network_[:n_layers] if device == "cpu" else deepcopy(self.network_[:n_layers])
         n_outputs = len(self.classes_) if n_layers is None else self._n_features_out
         fill = partial(fill_outputs, network, center=self.mean_, gain=1 / self.std_, device=device)
         images = None if isinstance(X, ImageCollection) else check_images(self, X, reset=False)

@@ -48,7 +48,7 @@ def split(owner, classes, labels, fraction, random):
     if counts.min() < 2 or len(labels) - n_watched < len(counts):
         raise ValueError(
             f"{owner}: X has n_samples = {len(labels)}, the fewest of class {classes[counts.argmin()]!r} with "
-            f"{counts.min()}: validation_fraction={fraction!r} cannot be held out and leave every class to train on; "
+            f"{counts.min()}: validation_fraction={fraction!r} must leave images of every class to train on; "
             "pass more images, or X_val and y_val, or set validation_fraction=None."
         )
     return train_test_split(np.arange(len(labels)), test_size=n_watched, stratify=labels, random_state=random)

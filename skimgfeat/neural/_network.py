@@ -1,5 +1,6 @@
 """The network: convolutions and pooling, then fully connected layers."""
 
+from copy import deepcopy
 from itertools import pairwise
 
 import numpy as np
@@ -80,14 +81,19 @@ def as_network_input(images, center, gain):
 
 
 def fill_outputs(network, images, out, *, center, gain, device):
-    """Fill ``out``, float32 of shape (n, n_outputs), with what the network gives for each image."""
+    """Fill ``out``, float32 of shape (n, n_outputs), with what the network gives for each image.
+
+    The fully connected layers are computed in float64, where the order of sums, which hangs on the place of an image in
+    its block, is lost in the rounding to float32.
+    """
     import torch
 
-    network.eval()
+    (first_dense,) = (place for place, layer in enumerate(network) if isinstance(layer, torch.nn.Flatten))
+    convolutions, dense = network[:first_dense].to(device), deepcopy(network[first_dense:]).double().to(device)
     with torch.inference_mode():
         for start in range(0, len(images), _BLOCK_IMAGES):
             block = images[start : start + _BLOCK_IMAGES]
             padded = np.zeros((_BLOCK_IMAGES, *block.shape[1:]), block.dtype)
             padded[: len(block)] = block
-            outputs = network(as_network_input(padded, center, gain).to(device))
+            outputs = dense(convolutions(as_network_input(padded, center, gain).to(device)).double())
             out[start : start + len(block)] = outputs[: len(block)].cpu().numpy()

@@ -1,6 +1,7 @@
 """Training by skorch: batches, augmentation, early stopping."""
 
 import logging
+import re
 from functools import partial
 from typing import NamedTuple
 
@@ -138,11 +139,16 @@ def _make_trainer(
         dataset=examples,
         train_split=None if valid is None else partial(_with, valid),
         callbacks=[*watching, *callbacks],
-        callbacks__print_log__sink=partial(_LOGGER.log, level),
+        callbacks__print_log__sink=partial(_log, level),
         device=device,
         verbose=0,
         **options,
     )
+
+
+def _log(level, text):
+    """Log a line of skorch's table, without its colors."""
+    _LOGGER.log(level, re.sub(r"\x1b\[\d*m", "", text))
 
 
 def _with(valid, examples):
