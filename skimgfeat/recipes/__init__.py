@@ -1,13 +1,31 @@
 """Whole runs on real data: they return data and figures, and print nothing."""
 
+from skimgfeat.recipes._benchmark_chart import draw_benchmark
+from skimgfeat.recipes._cifar10 import (
+    BENCHMARK_ROWS,
+    BenchmarkImages,
+    BenchmarkResult,
+    BenchmarkRow,
+    format_benchmark,
+    load_benchmark_images,
+    run_benchmark_row,
+)
 from skimgfeat.recipes._demo import DemoCase, DemoRates, cross_validate_case, load_demo_cases, measure_rates
 from skimgfeat.recipes._glyphs import draw_hog_examples
 
 __all__ = [
+    "BENCHMARK_ROWS",
+    "BenchmarkImages",
+    "BenchmarkResult",
+    "BenchmarkRow",
     "DemoCase",
     "DemoRates",
     "cross_validate_case",
+    "draw_benchmark",
     "draw_hog_examples",
+    "format_benchmark",
+    "load_benchmark_images",
     "load_demo_cases",
     "measure_rates",
+    "run_benchmark_row",
 ]
