@@ -139,11 +139,11 @@ def load_benchmark_images(folder=None, *, n_images=None):
         parts, source = [fetch_cifar10(subset=subset, return_X_y=True) for subset in _SUBSETS], "CIFAR-10"
     else:
         parts, source = [_read(owner, Path(folder), subset) for subset in _SUBSETS], str(folder)
-    classes = [np.unique(y) for _, y in parts]
-    if not np.array_equal(*classes):
-        raise ValueError(f"{owner}: {source} has the classes {classes[0]} to train on, but {classes[1]} to test on.")
+    classes, others = (np.unique(labels) for _, labels in parts)
+    if not np.array_equal(classes, others):
+        raise ValueError(f"{owner}: {source} has the classes {classes} to train on, but {others} to test on.")
     if n_images is not None:
-        counts = n_images, max(n_images // 5, len(classes[0]))
+        counts = n_images, max(n_images // 5, len(classes))
         parts = [_choose(owner, part, count) for part, count in zip(parts, counts, strict=True)]
     (train_images, train_labels), (test_images, test_labels) = parts
     return BenchmarkImages(train_images, train_labels, test_images, test_labels, source)
@@ -186,7 +186,9 @@ def _make_rows():
         BenchmarkRow("hog-svc", "HOG, LinearSVC()", make_pipeline(HOG(), LinearSVC(random_state=0))),
         BenchmarkRow("mlp", "multilayer perceptron", perceptron),
         BenchmarkRow("cnn", "convolutional network", ConvNetClassifier(random_state=0, verbose=True)),
-        BenchmarkRow("hog-logistic", "HOG, LogisticRegression", make_pipeline(HOG(), LogisticRegression()), True),
+        BenchmarkRow(
+            "hog-logistic", "HOG, LogisticRegression", make_pipeline(HOG(), LogisticRegression(max_iter=1000)), True
+        ),
         BenchmarkRow("signed-hog-ridge", "signed HOG, ridge", make_pipeline(signed, RidgeClassifier()), True),
         BenchmarkRow("signed-hog-nystroem", "signed HOG, Nystroem, ridge", make_pipeline(signed, *kernel_ridge), True),
     )
@@ -248,6 +250,9 @@ def run_benchmark_row(row, images, folder, *, n_jobs=None):
 
 def _measure(row, images, n_jobs):
     estimator = clone(row.estimator)
+    n_components = estimator.get_params().get("nystroem__n_components", 0)
+    if n_components > len(images.train_images):
+        estimator.set_params(nystroem__n_components=len(images.train_images))
     moments = [(perf_counter(), process_time())]
     with parallel_config(n_jobs=n_jobs):
         estimator.fit(images.train_images, images.train_labels)
