@@ -91,7 +91,7 @@ def test_submodules_resolve():
 
 
 def test_every_public_estimator_is_at_the_root():
-    for module in ("descriptors", "features", "preprocessing"):
+    for module in ("descriptors", "features", "neural", "preprocessing"):
         assert set(import_module(f"skimgfeat.{module}").__all__) <= set(skimgfeat.__all__)
 
 

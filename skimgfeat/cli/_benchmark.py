@@ -63,9 +63,9 @@ def _n_images(text):
 
 def run(args):
     """Run the rows that have no result yet, and print them as they come."""
-    from skimgfeat.recipes import BENCHMARK_ROWS, load_benchmark_images
+    from skimgfeat.recipes import load_benchmark_images, make_benchmark_rows
 
-    rows = _chosen(args.rows, {row.key: row for row in BENCHMARK_ROWS})
+    rows = _chosen(args.rows, {row.key: row for row in make_benchmark_rows()})
     if args.list:
         for row in rows:
             show(f"{row.key:20}  {row.title}")

@@ -47,7 +47,7 @@ def split(owner, classes, labels, fraction, random):
     n_watched = max(int(np.ceil(fraction * len(labels))), len(counts))
     if counts.min() < 2 or len(labels) - n_watched < len(counts):
         raise ValueError(
-            f"{owner}: X has n_samples = {len(labels)}, the fewest of class {classes[counts.argmin()]!r} with "
+            f"{owner}: X has n_samples = {len(labels)}, the fewest of class {classes[counts.argmin()]} with "
             f"{counts.min()}: validation_fraction={fraction!r} must leave images of every class to train on; "
             "pass more images, or X_val and y_val, or set validation_fraction=None."
         )

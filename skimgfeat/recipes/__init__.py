@@ -2,19 +2,18 @@
 
 from skimgfeat.recipes._benchmark_chart import draw_benchmark
 from skimgfeat.recipes._cifar10 import (
-    BENCHMARK_ROWS,
     BenchmarkImages,
     BenchmarkResult,
     BenchmarkRow,
     format_benchmark,
     load_benchmark_images,
+    make_benchmark_rows,
     run_benchmark_row,
 )
 from skimgfeat.recipes._demo import DemoCase, DemoRates, cross_validate_case, load_demo_cases, measure_rates
 from skimgfeat.recipes._glyphs import draw_hog_examples
 
 __all__ = [
-    "BENCHMARK_ROWS",
     "BenchmarkImages",
     "BenchmarkResult",
     "BenchmarkRow",
@@ -26,6 +25,7 @@ __all__ = [
     "format_benchmark",
     "load_benchmark_images",
     "load_demo_cases",
+    "make_benchmark_rows",
     "measure_rates",
     "run_benchmark_row",
 ]

@@ -36,10 +36,14 @@ class BenchmarkImages:
 
     Attributes
     ----------
-    train_images, test_images : uint8 ndarrays of shape (n, rows, cols, 3)
-        The images.
-    train_labels, test_labels : int64 ndarrays of shape (n,)
-        Their classes.
+    train_images : uint8 ndarray of shape (n, rows, cols, 3)
+        What is trained on.
+    train_labels : int64 ndarray of shape (n,)
+        The class of each image.
+    test_images : uint8 ndarray of shape (m, rows, cols, 3)
+        What is tested on.
+    test_labels : int64 ndarray of shape (m,)
+        The class of each image.
     source : str
         Where they are from.
     """
@@ -131,6 +135,20 @@ def load_benchmark_images(folder=None, *, n_images=None):
     ------
     ValueError
         For a folder that holds neither, classes that differ, or fewer images than are asked for.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from skimgfeat.recipes import load_benchmark_images
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("train/cat", "train/dog", "test/cat", "test/dog"):
+    ...         os.makedirs(os.path.join(folder, name))
+    ...         Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(os.path.join(folder, name, "1.png"))
+    ...     images = load_benchmark_images(folder)
+    >>> images.train_images.shape, images.test_labels
+    ((2, 8, 8, 3), array([0, 1]))
     """
     owner = "load_benchmark_images"
     if n_images is not None:
@@ -170,14 +188,27 @@ def _choose(owner, part, count):
     return images[chosen], labels[chosen]
 
 
-def _make_rows():
+def make_benchmark_rows():
+    """Return the classifiers that are compared: those of the workshop, then others.
+
+    Returns
+    -------
+    rows : list of BenchmarkRow
+        In the order of the table.
+
+    Examples
+    --------
+    >>> from skimgfeat.recipes import make_benchmark_rows
+    >>> [row.key for row in make_benchmark_rows()][:3]
+    ['random', 'raw-1nn', 'hog-1nn']
+    """
     nearest = KNeighborsClassifier(1, algorithm="brute")
     forest = RandomForestClassifier(random_state=0)
     signed = HOG(16, (4, 4), (2, 2), signed=True, interpolate=True)
     perceptron = ConvNetClassifier((), hidden=(512, 120, 84), random_state=0, verbose=True)
     # What takes features on any scale, and what is linear in kernels rather than in features.
     kernel_ridge = [StandardScaler(), Nystroem(n_components=3000, random_state=0), RidgeClassifier()]
-    return (
+    return [
         BenchmarkRow("random", "a class at random", DummyClassifier(strategy="uniform", random_state=0)),
         BenchmarkRow("raw-1nn", "pixels, nearest neighbor", make_pipeline(Flatten(), nearest)),
         BenchmarkRow("hog-1nn", "HOG, nearest neighbor", make_pipeline(HOG(), nearest)),
@@ -191,10 +222,7 @@ def _make_rows():
         ),
         BenchmarkRow("signed-hog-ridge", "signed HOG, ridge", make_pipeline(signed, RidgeClassifier()), True),
         BenchmarkRow("signed-hog-nystroem", "signed HOG, Nystroem, ridge", make_pipeline(signed, *kernel_ridge), True),
-    )
-
-
-BENCHMARK_ROWS = _make_rows()
+    ]
 
 
 def run_benchmark_row(row, images, folder, *, n_jobs=None):
@@ -203,7 +231,7 @@ def run_benchmark_row(row, images, folder, *, n_jobs=None):
     Parameters
     ----------
     row : BenchmarkRow
-        Of ``BENCHMARK_ROWS``, or another.
+        Of :func:`make_benchmark_rows`, or another.
     images : BenchmarkImages
         To train and to test on.
     folder : path-like
@@ -227,10 +255,10 @@ def run_benchmark_row(row, images, folder, *, n_jobs=None):
     --------
     >>> import tempfile
     >>> import numpy as np
-    >>> from skimgfeat.recipes import BENCHMARK_ROWS, BenchmarkImages, run_benchmark_row
+    >>> from skimgfeat.recipes import BenchmarkImages, make_benchmark_rows, run_benchmark_row
     >>> X, y = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 3), dtype=np.uint8), np.arange(100) % 10
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     result = run_benchmark_row(BENCHMARK_ROWS[1], BenchmarkImages(X, y, X, y, "noise"), folder)
+    ...     result = run_benchmark_row(make_benchmark_rows()[1], BenchmarkImages(X, y, X, y, "noise"), folder)
     >>> result.key, result.accuracy
     ('raw-1nn', 1.0)
     """
@@ -285,6 +313,13 @@ def format_benchmark(results):
     -------
     table : str
         Accuracy, F1 score, and seconds by the clock.
+
+    Examples
+    --------
+    >>> from skimgfeat.recipes import BenchmarkResult, format_benchmark
+    >>> results = [BenchmarkResult("cnn", "network", 0.6, 0.59, 300.0, 2.0, 300.0, 2.0, False)]
+    >>> print(format_benchmark(results).splitlines()[-1])
+    | network | 0.600 | 0.590 | 300.0 | 2.0 |
     """
     lines = ["| classifier | accuracy | macro F1 | fit, s | predict, s |", "| --- | ---: | ---: | ---: | ---: |"]
     for result in results:
