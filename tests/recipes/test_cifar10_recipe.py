@@ -1,5 +1,6 @@
 """The benchmark of CIFAR-10: what is loaded, what a row gives, the figure."""
 
+import io
 import sys
 from dataclasses import replace
 
@@ -11,7 +12,6 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import f1_score
 from sklearn.utils import get_tags
 
-from skimgfeat.datasets import load_parquet_images
 from skimgfeat.recipes import (
     BenchmarkImages,
     BenchmarkResult,
@@ -34,6 +34,12 @@ def make_images(n_images=40, seed=0):
     labels = np.arange(n_images) % 4
     noise = np.random.default_rng(seed).integers(0, 40, (n_images, 12, 12, 3), dtype=np.uint8)
     return (noise + 50 * labels[:, None, None, None]).astype(np.uint8), labels
+
+
+def png(image):
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def make_benchmark():
@@ -60,13 +66,21 @@ def test_folders_of_classes(folder):
     assert_array_equal(np.bincount(loaded.test_labels), [5] * 4)
 
 
-def test_parquet(data_dir):
-    loaded = load_benchmark_images(data_dir / "cifar10", n_images=500)
-    images, labels = load_parquet_images(data_dir / "cifar10" / "train.parquet", return_X_y=True)
-    assert_array_equal(np.bincount(loaded.train_labels), [50] * 10)
-    assert_array_equal(np.bincount(loaded.test_labels), [10] * 10)
-    first = np.flatnonzero((images == loaded.train_images[0]).all(axis=(1, 2, 3)))
-    assert loaded.train_labels[0] in labels[first]
+def test_parquet_and_a_subset(tmp_path):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    images, labels = make_images(400)
+    for part, start in (("train", 0), ("test", 200)):
+        table = {"image": [png(image) for image in images[start : start + 200]], "label": labels[:200]}
+        parquet.write_table(pyarrow.table(table), tmp_path / f"{part}.parquet")
+    whole = load_benchmark_images(tmp_path)
+    assert_array_equal(whole.train_images, images[:200])
+    assert_array_equal(whole.test_images, images[200:])
+    part = load_benchmark_images(tmp_path, n_images=100)
+    assert_array_equal(np.bincount(part.train_labels), [25] * 4)
+    assert_array_equal(np.bincount(part.test_labels), [5] * 4)
+    places = [int(np.flatnonzero((images[:200] == image).all(axis=(1, 2, 3)))[0]) for image in part.train_images]
+    assert places == sorted(places)
+    assert_array_equal(labels[places], part.train_labels)
 
 
 def test_what_cannot_be_loaded(folder):
