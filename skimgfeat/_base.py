@@ -64,8 +64,9 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         self._check_parameters()
         check_n_jobs(type(self).__name__, self.n_jobs)
         images = check_images(self, X, reset=True, allow_negative=not self._needs_non_negative())
-        self._n_features_out = len(self._feature_names(self.image_shape_))
+        n_features_out = len(self._feature_names(self.image_shape_))
         self._learn(X if isinstance(X, ImageCollection) else images)
+        self._n_features_out = n_features_out
         return self
 
     def _learn(self, images):

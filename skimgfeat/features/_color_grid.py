@@ -57,9 +57,10 @@ class ColorGrid(ImageFeatures):
     row ``i * rows // n`` of the image, rounded down, and likewise for columns: every pixel belongs to one cell. The
     standard deviation is that of all pixels of a cell, ``numpy.std``, and 0 where they have one color.
 
-    The units are those of ``skimage.color.rgb2lab`` and ``skimage.color.rgb2hsv`` [2]_: 0 to 100 for L*, about -87 to 99
-    for a* and -108 to 95 for b* (D65, 2 degree observer); 0 to 1 for red, green, blue, hue, saturation and value. So
-    scale the columns, for instance with :class:`sklearn.preprocessing.StandardScaler`, where they stand beside others.
+    The units are those of ``skimage.color.rgb2lab`` and ``skimage.color.rgb2hsv`` [2]_: 0 to 100 for L*, about -87 to
+    99 for a* and -108 to 95 for b* (D65, 2 degree observer); 0 to 1 for red, green, blue, hue, saturation and value.
+    So scale the columns, for instance with :class:`sklearn.preprocessing.StandardScaler`, where they stand beside
+    others.
 
     Hue is cyclic: its mean is the direction in which the mean of the hues points, as :func:`scipy.stats.circmean` has
     it, from 0 to below 1, and 0 where they cancel. Its deviation is the root of the summed variances of its cosine and

@@ -90,7 +90,7 @@ def test_the_kernel_is_the_reference(photos, n_atoms, encoding, dtype):
     rows = patches.fit_transform(images)
     expected = np.empty_like(rows)
     learned = {"weights": patches._weights, "offsets": patches._offsets, "norms": patches._norms}
-    given = {"threshold": 0.25, "contrast": 1.5e-4, "patch_size": (6, 6), "step": 1, "pooling": (2, 2)}
+    given = {"threshold": 0.25, "contrast": 0.01, "patch_size": (6, 6), "step": 1, "pooling": (2, 2)}
     reference.patch_features(images, expected, scale=scale, **learned, **given)
     assert_allclose(rows, expected, rtol=1e-4, atol=rounding(encoding))
 
@@ -219,5 +219,5 @@ def test_nothing_is_learned_from_images_that_cannot_be_had(photos, folder):
         patches = PatchFeatures(5, random_state=0).fit(broken)
     with pytest.raises(ImageError):
         PatchFeatures(5, random_state=0).fit(ImageCollection.from_folder(folder))
-    mean, *_ = learn_by_hand(np.delete(photos, 4, axis=0), (6, 6), 1.5e-4, 0.1)
+    mean, *_ = learn_by_hand(np.delete(photos, 4, axis=0), (6, 6), 0.01, 0.1)
     assert_allclose(patches.mean_, mean, atol=1e-6)
