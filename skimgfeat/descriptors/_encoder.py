@@ -10,8 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._parallel import run_batches
-from skimgfeat._validation import check_choice, check_integer, check_n_jobs, check_number
-from skimgfeat.descriptors._quantized_pca import check_random_state_of
+from skimgfeat._validation import check_choice, check_integer, check_n_jobs, check_number, check_random_state_of
 from skimgfeat.descriptors._ragged import Images, descriptors_of, has_failed, has_geometry
 from skimgfeat.descriptors._threads import one_blas_thread
 
