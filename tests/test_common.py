@@ -35,6 +35,7 @@ from skimgfeat import (
     VLAD,
     BagOfVisualWords,
     BBoxCrop,
+    ColorGrid,
     ColorHistogram,
     Connectivity,
     ContourFeatures,
@@ -46,6 +47,7 @@ from skimgfeat import (
     HandcraftedFeatures,
     HuMoments,
     ImageReader,
+    PatchFeatures,
     ProjectionHistograms,
     QuadrantDensity,
     QuantizedPCA,
@@ -61,9 +63,13 @@ from skimgfeat.datasets import load_digits
 ROWS = {"image_shape": (1, -1)}
 PIXELS = {"pixels_per_cell": (1, 1), "cells_per_block": (1, 1), **ROWS}
 NET = {"hidden": (16,), "batch_size": 32, "learning_rate": 1e-2, "max_epochs": 25, **ROWS}
+PATCHES = {"patch_size": (1, 1), "pooling": (1, 1), "reg_contrast": None, **ROWS}
 
 # scikit-learn's checks show an estimator rows of a few values: images of one row here.
 SMALL = [
+    ColorGrid(grid=(1, 1), **ROWS),
+    ColorGrid("hsv", grid=(1, 1), **ROWS),
+    ColorGrid("rgb", grid=(1, 1), n_jobs=2, **ROWS),
     ColorHistogram(bins=6, **ROWS),
     ColorHistogram("hsv", bins=3, **ROWS),
     ColorHistogram("lab", bins=4, joint=False, normalize=False, **ROWS),
@@ -82,6 +88,8 @@ SMALL = [
     HOG(**PIXELS, interpolate=True, block_norm="L1"),
     HuMoments(**ROWS),
     LBP(**ROWS),
+    PatchFeatures(2, **PATCHES),
+    PatchFeatures(3, dictionary="random", encoding="triangle", reg_whiten=None, max_patches=20, **PATCHES),
     ProjectionHistograms(**ROWS),
     QuadrantDensity(**ROWS),
     QuantizedPCA(None),
@@ -106,6 +114,7 @@ OF_ROWS = {QuantizedPCA}
 BY_TYPE = {"scales_dtypes": False}
 COLOR = {"image_shape": (16, 20, 3)}
 DEFAULT = [
+    (ColorGrid(), {}),
     (ColorHistogram(), {}),
     (Connectivity(), {}),
     (ContourFeatures(), {}),
@@ -116,6 +125,7 @@ DEFAULT = [
     (HOG(), {"image_shape": (24, 27)}),
     (HuMoments(), {}),
     (LBP(), {}),
+    (PatchFeatures(), {}),
     (ProjectionHistograms(), {}),
     (QuadrantDensity(), {}),
     (Resize((8, 9)), {"any_shape": True}),
@@ -124,6 +134,9 @@ DEFAULT = [
     (Zoning(), {}),
 ]
 VARIANTS = [
+    (ColorGrid(), COLOR),
+    (ColorGrid("hsv", grid=(3, 1)), COLOR),
+    (ColorGrid("rgb", grid=(2, 5)), COLOR),
     (ColorHistogram("hsv"), COLOR),
     (ColorHistogram("lab", bins=(4, 15, 17), joint=False), COLOR),
     (ConvNetClassifier((), hidden=(9, 5), validation_fraction=0.3, max_shift=2, horizontal_flip=True), COLOR),
@@ -134,6 +147,8 @@ VARIANTS = [
     (HandcraftedFeatures(["lbp", "hog"], transform_sqrt=False), {"image_shape": (33, 70)}),
     (HOG(transform_sqrt=True), {"image_shape": (24, 27, 3)}),
     (HOG(signed=True, interpolate=True, pixels_per_cell=(4, 5)), COLOR),
+    (PatchFeatures(20, (5, 4), step=2, pooling=(1, 3), encoding="triangle"), COLOR),
+    (PatchFeatures(33, dictionary="random", max_patches=99, reg_contrast=None), COLOR),
     (Resize((20, 9), keep_aspect=True), COLOR | {"any_shape": True}),
     (Resize((40, 30), "fast"), {"any_shape": True}),
 ]
@@ -155,7 +170,7 @@ def call(check, *arguments):
 def test_the_lists_are_complete():
     of_files = {type(estimator) for estimator in OF_FILES}
     of_numbers = {type(estimator) for estimator in SMALL}
-    assert len(public_estimators()) == 24
+    assert len(public_estimators()) == 26
     assert of_numbers | of_files | RAGGED == public_estimators()
     assert len(of_numbers) + len(of_files) + len(RAGGED) == len(public_estimators())
     assert [type(estimator) for estimator, _ in DEFAULT] == sorted(
