@@ -1,6 +1,6 @@
 """Rows nearer to each other than they should be."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -17,7 +17,8 @@ from skimgfeat.neighbors._search import QUERIES_AT_ONCE, within
 _ROUNDING = 1 + 8 * np.finfo(np.float64).eps
 
 
-class DuplicatePairs(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class DuplicatePairs:
     """What :func:`find_duplicates` found; ``print`` shows the account.
 
     Attributes
