@@ -20,6 +20,7 @@ from _tables import print_tables
 from _timing import Cost, measure
 from PIL import Image
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from threadpoolctl import threadpool_limits
 
 from skimgfeat import HOG, Flatten, Resize, SimilarityIndex, find_duplicates
 
@@ -35,24 +36,24 @@ def pixel_table(train_X, train_y, test_X, test_y, options):
     """Classify by the nearest image, fit included; every side must give the labels of the first."""
     rows, queries = (images.reshape(len(images), -1) for images in (train_X, test_X))
 
-    def scikit_learn(dtype, queries):
+    def scikit_learn(queries):
+        # In float64: its path for float32 is slower.
         model = KNeighborsClassifier(1, algorithm="brute", n_jobs=options.threads)
-        return model.fit(rows.astype(dtype), train_y).predict(queries.astype(dtype))
+        return model.fit(rows.astype(float), train_y).predict(queries.astype(float))
 
     def flat(queries):
         index = faiss.IndexFlatL2(rows.shape[1])
         index.add(rows.astype(np.float32))
         return train_y[index.search(queries.astype(np.float32), 1)[1][:, 0]]
 
-    def ours(n_jobs, queries):
-        return train_y[SimilarityIndex(1, n_jobs=n_jobs).fit(rows).kneighbors(queries, return_distance=False)[:, 0]]
+    def ours(queries):
+        index = SimilarityIndex(1, n_jobs=options.threads).fit(rows)
+        return train_y[index.kneighbors(queries, return_distance=False)[:, 0]]
 
     sides = {
-        "KNeighborsClassifier, brute, float64": partial(scikit_learn, np.float64),
-        "KNeighborsClassifier, brute, float32": partial(scikit_learn, np.float32),
+        "KNeighborsClassifier, brute, float64": scikit_learn,
         "faiss, IndexFlatL2": flat,
-        f"SimilarityIndex, {options.threads} threads": partial(ours, options.threads),
-        "SimilarityIndex, 1 thread": partial(ours, 1),
+        "SimilarityIndex": ours,
     }
     found, table = None, []
     for name, predict in sides.items():
@@ -199,8 +200,24 @@ def audit_table(train_X, test_X):
     return ["threshold", "pairs", "training images", "test images"], table
 
 
+def make_tables(name, train_X, train_y, test_X, test_y, options):
+    asked_X, asked_y = test_X[: options.queries], test_y[: options.queries]
+    embeddings, graph = embedding_tables(options)
+    return [
+        (
+            f"Nearest image by raw pixels, {name}: {len(train_X):,} to fit, {len(asked_X):,} to classify, one run",
+            *pixel_table(train_X, train_y, asked_X, asked_y, options),
+        ),
+        (f"{_K} nearest of {options.rows:,} x {_N_COLUMNS:,} float32 by cosine", *embeddings),
+        (f"The graph over {options.graph_rows:,} of the rows near a plane, one query at a time", *graph),
+        (f"{options.copies} copies planted among {options.images:,} images of {name}", *copies_table(train_X, options)),
+        (f"{name}: training images beside test images, signed and interpolated HOG", *audit_table(train_X, test_X)),
+    ]
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--queries", type=int, default=10_000, help="images to classify by their pixels")
     parser.add_argument("--rows", type=int, default=100_000, help="made-up rows to search")
     parser.add_argument("--graph-rows", type=int, default=100_000, help="how many of them make a graph")
     parser.add_argument("--images", type=int, default=10_000, help="images, copies included")
@@ -215,27 +232,10 @@ def main(arguments=None):
         options.rows = options.graph_rows = 1000
         options.images, options.copies, options.repeats = 300, 20, 1
         train_X, train_y, test_X, test_y = train_X[:400], train_y[:400], test_X[:100], test_y[:100]
-    faiss.omp_set_num_threads(options.threads)
-    embeddings, graph = embedding_tables(options)
-    tables = [
-        (
-            f"Nearest image by raw pixels, {name}: {len(train_X):,} to fit, {len(test_X):,} to classify, one run",
-            *pixel_table(train_X, train_y, test_X, test_y, options),
-        ),
-        (
-            f"{_K} nearest of {options.rows:,} x {_N_COLUMNS:,} float32 by cosine, {options.threads} threads",
-            *embeddings,
-        ),
-        (f"The graph over {options.graph_rows:,} of the rows near a plane, one query at a time", *graph),
-        (f"{options.copies} copies planted among {options.images:,} images of {name}", *copies_table(train_X, options)),
-        (f"{name}: training images beside test images, signed and interpolated HOG", *audit_table(train_X, test_X)),
-    ]
-    print_tables(
-        tables,
-        options.rst,
-        about=f"{options.threads} threads where nothing else is said.",
-        packages=("numpy", "scikit-learn", "faiss-cpu"),
-    )
+    with threadpool_limits(options.threads):
+        tables = make_tables(name, train_X, train_y, test_X, test_y, options)
+    about = f"Either side on as many threads: {options.threads}."
+    print_tables(tables, options.rst, about=about, packages=("numpy", "scikit-learn", "faiss-cpu"))
 
 
 if __name__ == "__main__":
