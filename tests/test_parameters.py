@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
@@ -23,6 +24,7 @@ OTHER_INPUT = {
     "ConvNetClassifier": np.repeat(IMAGES, 4, axis=0),
     "ImageReader": PATHS,
     "QuantizedPCA": IMAGES.reshape(-1, 96),
+    "SimilarityIndex": IMAGES.reshape(-1, 96),
 }
 DESCRIPTORS = np.zeros((3, 40), dtype=[("descriptor", np.uint8, (8,)), *((name, "f4") for name in GEOMETRY)])
 DESCRIPTORS["descriptor"] = IMAGES.reshape(-1, 8)[:120].reshape(3, 40, 8)
@@ -219,6 +221,15 @@ INVALID = {
         "image_shape": IMAGE_SHAPE,
         "n_jobs": N_JOBS,
     },
+    "SimilarityIndex": {
+        "n_neighbors": COUNT,
+        "metric": ([None, 2, ["cosine"]], ["l2", "Cosine", ""]),
+        "algorithm": ([None, 1, True], ["brute", "HNSW", ""]),
+        "n_links": (COUNT[0], [*COUNT[1], 1]),
+        "ef_construction": COUNT,
+        "ef_search": COUNT,
+        "n_jobs": N_JOBS,
+    },
     "SkeletonFeatures": FAMILY,
     "VLAD": ENCODER | WORDS | {"intra_normalize": FLAG, "power": POWER},
     "Zoning": FAMILY,
@@ -392,6 +403,11 @@ VALID = {
     "reg_contrast": [None, np.float32(0.5), 1],
     "reg_whiten": [None, np.float32(0.5), 1],
     "max_patches": [np.int64(60)],
+    "metric": ["cosine"],
+    "algorithm": ["hnsw"],
+    "n_links": [np.int64(4)],
+    "ef_construction": [np.int64(7)],
+    "ef_search": [np.int64(7)],
 }
 # Where a parameter means something else than in the estimators above.
 VALID_OF = {
@@ -417,4 +433,5 @@ def test_kept_by_fit_and_transform(name):
             plain = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
             twin = make(name, **{parameter: tuple(plain) if isinstance(plain, list) else plain})
             for one, other in zip(first, twin.fit_transform(make_input(name), make_target(name)), strict=True):
+                one, other = (each.toarray() if issparse(each) else each for each in (one, other))
                 np.testing.assert_array_equal(one, other)
