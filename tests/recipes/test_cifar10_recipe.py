@@ -104,8 +104,8 @@ def test_a_row_by_hand(tmp_path):
     assert result.macro_f1 == f1_score(images.test_labels, [2] * 20, average="macro") == 0.1
     assert not hasattr(classifier, "classes_")
     # A second run reads the first one's file.
-    other = BenchmarkRow("two", "always 2", DummyClassifier(strategy="constant", constant=3))
-    assert run_benchmark_row(other, images, tmp_path / "new") == result
+    other = BenchmarkRow("two", "now 3", DummyClassifier(strategy="constant", constant=3), True)
+    assert run_benchmark_row(other, images, tmp_path / "new") == replace(result, title="now 3", is_ours=True)
 
 
 def test_a_result_is_of_its_images(tmp_path):
