@@ -221,18 +221,16 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
                 f"{classes}; set warm_start=False to begin anew."
             )
         self.classes_ = classes
-        held_out = None
+        kept, valid = np.arange(len(labels)), None
         if X_val is not None or y_val is not None:
-            valid_images, y_val = self._check_examples(X_val, y_val, reset=False)
-            held_out = valid_images, self._encode(y_val)
+            watched_images, y_val = self._check_examples(X_val, y_val, reset=False)
+            valid = watched_images, self._encode(y_val), np.arange(len(y_val))
         elif self.validation_fraction is not None:
             kept, watched = split(type(self).__name__, classes, labels, self.validation_fraction, random)
-            held_out = images[watched], labels[watched]
-            images, labels = images[kept], labels[kept]
-        if not goes_on:
-            self._begin(images, random)
+            valid = images, labels, watched
+        network = deepcopy(self.network_) if goes_on else self._draw_network(images, kept, random)
         self.__dict__.pop("_optimizer_state", None)
-        self._train(images, labels, random, held_out, max_epochs=self.max_epochs)
+        self._train(network, (images, labels, kept), valid, random, max_epochs=self.max_epochs)
         return self
 
     def partial_fit(self, X, y, classes=None):
@@ -269,11 +267,10 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
                     f"{type(self).__name__}: classes={classes} is not the same as on the last call, {self.classes_}."
                 )
             self.classes_ = classes
-        labels = self._encode(y)
-        if begins:
-            self._begin(images, random)
+        examples = images, self._encode(y), np.arange(len(y))
+        network = self._draw_network(images, examples[2], random) if begins else deepcopy(self.network_)
         state = getattr(self, "_optimizer_state", None)
-        self._optimizer_state = self._train(images, labels, random, None, max_epochs=1, optimizer_state=state)
+        self._optimizer_state = self._train(network, examples, None, random, max_epochs=1, optimizer_state=state)
         return self
 
     def predict(self, X):
@@ -399,11 +396,11 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
             )
         return np.searchsorted(self.classes_, y)
 
-    def _begin(self, images, random):
+    def _draw_network(self, images, rows, random):
         """Learn the scale of the pixels and draw a network."""
-        self.mean_, self.std_ = channel_statistics(images)
+        self.mean_, self.std_ = channel_statistics(images, rows)
         self.history_ = {}
-        self.network_ = make_network(
+        return make_network(
             type(self).__name__,
             self.image_shape_,
             len(self.classes_),
@@ -415,17 +412,18 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
             seed=int(random.randint(2**31 - 1)),
         )
 
-    def _train(self, images, labels, random, held_out, *, max_epochs, optimizer_state=None):
-        """Train the network, note the figures of each epoch, and return the state of the optimizer."""
+    def _train(self, network, examples, valid, random, *, max_epochs, optimizer_state=None):
+        """Train and keep the network, note the figures of each epoch, and return the state of the optimizer."""
         make_examples = partial(Examples, center=self.mean_, gain=1 / self.std_)
         weights = None
         if self.class_weight is not None:
-            weights = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[labels])
+            _, labels, rows = examples
+            weights = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[labels[rows]])
         history, optimizer_state = train(
             type(self).__name__,
-            self.network_,
-            make_examples(images, labels),
-            None if held_out is None else make_examples(*held_out),
+            network,
+            make_examples(*examples),
+            None if valid is None else make_examples(*valid),
             n_iter_no_change=self.n_iter_no_change,
             optimizer_state=optimizer_state,
             batches={"random": random, "horizontal_flip": self.horizontal_flip, "max_shift": self.max_shift},
@@ -438,6 +436,7 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
             callbacks=self.callbacks or [],
             level=logging.INFO if self.verbose else logging.DEBUG,
         )
+        self.network_ = network
         shared = [name for name in history if name in (self.history_ or history)]
         self.history_ = {name: self.history_.get(name, []) + history[name] for name in shared}
         return optimizer_state

@@ -26,15 +26,15 @@ def decode(owner, collection, image_shape):
     return images
 
 
-def channel_statistics(images):
-    """Return the mean and the standard deviation of each channel, float32; 1 for one that does not vary."""
+def channel_statistics(images, rows):
+    """Return the mean and the standard deviation of each channel of some images, float32; 1 if it does not vary."""
     n_channels = images.shape[3] if images.ndim == 4 else 1
     sums = np.zeros((2, n_channels))
-    for batch in iter_batches(len(images), bytes_per_item=images[0].size * 8):
-        pixels, full_scale = scaled_batch(images[batch])
+    for batch in iter_batches(len(rows), bytes_per_item=images[0].size * 8):
+        pixels, full_scale = scaled_batch(images[rows[batch]])
         pixels = (pixels.astype(np.float32) / np.float32(full_scale)).reshape(-1, n_channels).astype(np.float64)
         sums += pixels.sum(axis=0), np.square(pixels).sum(axis=0)
-    mean, mean_square = sums / (images.size // n_channels)
+    mean, mean_square = sums / (len(rows) * images[0].size // n_channels)
     deviation = np.sqrt(np.maximum(mean_square - mean**2, 0))
     # Below this, what varies is the rounding of the sums.
     deviation[deviation <= 1e-6 * np.abs(mean)] = 1

@@ -20,10 +20,11 @@ _FIGURES = {
 
 
 class Examples(NamedTuple):
-    """Images, the number of each one's class, and how their channels are centered and scaled."""
+    """Some of the images, the number of each one's class, and how their channels are centered and scaled."""
 
     images: np.ndarray
     labels: np.ndarray
+    rows: np.ndarray
     center: np.ndarray
     gain: np.ndarray
 
@@ -45,8 +46,8 @@ class Batches:
     def __iter__(self):
         import torch
 
-        images, labels, center, gain = self.examples
-        order = np.arange(len(images)) if self.random is None else self.random.permutation(len(images))
+        images, labels, rows, center, gain = self.examples
+        order = rows if self.random is None else self.random.permutation(rows)
         for start in range(0, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
             batch = self._augment(chosen) if self.horizontal_flip or self.max_shift else images[chosen]
@@ -88,7 +89,14 @@ def train(owner, network, examples, valid=None, *, n_iter_no_change=None, optimi
         raise ValueError(f"{owner}: training diverged, weights are not finite; choose a smaller learning_rate.")
     keys = [key for key in _FIGURES if key in trainer.history[-1]]
     history = {_FIGURES[key]: [float(epoch[key]) for epoch in trainer.history] for key in keys}
-    return history, trainer.optimizer_.state_dict()
+    return history, _on_processor(trainer.optimizer_.state_dict())
+
+
+def _on_processor(state):
+    """Return the state of an optimizer with its tensors on the processor, so that a pickle of it opens anywhere."""
+    if isinstance(state, dict):
+        return {name: _on_processor(value) for name, value in state.items()}
+    return state.cpu() if hasattr(state, "cpu") else state
 
 
 def _make_trainer(
