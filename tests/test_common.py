@@ -64,7 +64,7 @@ from skimgfeat.datasets import load_digits
 ROWS = {"image_shape": (1, -1)}
 PIXELS = {"pixels_per_cell": (1, 1), "cells_per_block": (1, 1), **ROWS}
 NET = {"hidden": (16,), "batch_size": 32, "learning_rate": 1e-2, "max_epochs": 25, **ROWS}
-PATCHES = {"patch_size": (1, 1), "pooling": (1, 1), "reg_contrast": None, **ROWS}
+PATCHES = {"patch_size": (1, 1), "pooling": (1, 1), "reg_contrast": None, "random_state": 0, **ROWS}
 
 # scikit-learn's checks show an estimator rows of a few values: images of one row here.
 SMALL = [
@@ -90,7 +90,7 @@ SMALL = [
     HuMoments(**ROWS),
     LBP(**ROWS),
     PatchFeatures(2, **PATCHES),
-    PatchFeatures(3, dictionary="random", encoding="triangle", reg_whiten=None, max_patches=20, **PATCHES),
+    PatchFeatures(6, dictionary="random", encoding="triangle", reg_whiten=None, max_patches=50, **PATCHES),
     ProjectionHistograms(**ROWS),
     QuadrantDensity(**ROWS),
     QuantizedPCA(None),
