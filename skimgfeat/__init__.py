@@ -35,6 +35,7 @@ _PUBLIC = {
     "QuantizedPCA": "skimgfeat.descriptors",
     "Resize": "skimgfeat.preprocessing",
     "RunLengths": "skimgfeat.features",
+    "SimilarityDisplay": "skimgfeat.display",
     "SimilarityIndex": "skimgfeat.neighbors",
     "SkeletonFeatures": "skimgfeat.features",
     "Zoning": "skimgfeat.features",

@@ -103,6 +103,8 @@ def find_projection(values, metric):
     rows = (sample.values * sample.scale[:, np.newaxis]).astype(np.float32)
     center = rows.mean(axis=0)
     rows -= center
+    # To a scale that sums of squares bear in float32; it turns no axis.
+    rows /= max(np.abs(rows).max(), np.finfo(np.float32).tiny)
     variance = np.einsum("ij,ij->", rows, rows, dtype=np.float64)
     with one_blas_thread():
         axes = _principal_axes(rows, min(_MOST_COMPONENTS, n_columns // _LARGEST_PART))
@@ -126,8 +128,8 @@ def _principal_axes(rows, n_axes):
 def _project(values, scale, projection, n_jobs):
     """Return the stand-ins of rows: their coordinates along the axes, then their distance from the axes' plane.
 
-    The planes' distances differ by no more than what the axes leave out of the difference of two rows, so that the
-    stand-ins are never farther from each other than the rows.
+    The distances of two rows from the plane differ by no more than what the axes leave out of the rows' difference, so
+    that stand-ins are never farther from each other than the rows.
     """
     out = np.empty((len(values), projection.axes.shape[1] + 1), dtype=np.float32)
     blocks = list(_blocks(values))

@@ -21,8 +21,8 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """Index of rows that finds those nearest to a row, and those farthest from it.
 
     The search is exact: a matrix product bounds all distances from below, and the few rows that the bounds leave are
-    compared in float64. Where most of the variance lies along a few axes, as in pixels and in the features of networks,
-    bounds come from those axes alone, at a fraction of the cost. Or it is approximate, on a graph, and faster still.
+    compared in float64. Where most of the variance lies along a few axes, as in pixels, bounds come from those
+    axes alone, at a fraction of the cost. Or it is approximate, on a graph, and faster still.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     The rows are kept as they are given, uint8, float32 or float64 (other types become float64), without a copy where X
     is a contiguous array: do not change it. A memory map is read block by block. Beside X and the results, "exact"
-    takes some tens of megabytes a thread; and where coordinates along few axes pay, at most 2 KB for each row, less
-    than a sixth of X in float32.
+    takes some tens of megabytes a thread; and where coordinates along few axes pay, at most 2 KB for each row, about
+    a sixth of X in float32.
 
     The bounds: with P the projection on orthonormal axes through the mean and r the distance from their plane, two rows
     are no nearer than the root of ``|Px - Py|**2 + (r(x) - r(y))**2``, and no farther than with a plus. The axes, the

@@ -44,6 +44,11 @@ def all_distances(queries, rows, metric):
     return distances**2 / 2 if metric == "cosine" else distances
 
 
+def without_own(distances):
+    np.fill_diagonal(distances, np.inf)
+    return distances
+
+
 def assert_finds(found, expected, k, farthest=False):
     """The distances are the k smallest (largest) of each row of a matrix, and the places are where they stand."""
     distances, indices = found
@@ -136,6 +141,19 @@ def test_of_equal_distances_the_first_row_comes_first(dtype, noise, farthest):
     assert (distances[:, 0] == distances[:, 3]).all()
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("scale", [1e-30, 1, 1e14])
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_scale_does_not_matter(metric, scale):
+    rows = make_rows(300)
+    index = SimilarityIndex(3, metric).fit((rows * scale).astype(np.float32))
+    assert index._projection is not None
+    unit = scale if metric == "euclidean" else 1
+    fitted = index._rows.values.astype(float) / scale
+    distances, indices = index.kneighbors()
+    assert_finds((distances / unit, indices), without_own(all_distances(fitted, fitted, metric)), 3)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_rows_that_are_all_equal(metric):
     index = SimilarityIndex(4, metric).fit(np.full((300, 5), 7, dtype=np.uint8))
@@ -168,9 +186,7 @@ def test_without_queries_the_row_itself_is_left_out(parameters):
     distances, indices = index.kneighbors()
     assert (indices != np.arange(200)[:, np.newaxis]).all()
     assert (indices[9, 0], indices[150, 0]) == (150, 9)
-    expected = all_distances(rows, rows, index.metric)
-    np.fill_diagonal(expected, np.inf)
-    assert_finds((distances, indices), expected, 3)
+    assert_finds((distances, indices), without_own(all_distances(rows, rows, index.metric)), 3)
     expected = all_distances(rows, rows, index.metric)
     assert_finds(index.farthest(), expected, 3, farthest=True)
 
