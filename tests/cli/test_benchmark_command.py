@@ -86,3 +86,23 @@ def test_output_is_a_file(tmp_path, capsys):
 def test_data_that_are_not_there(tmp_path, capsys):
     assert main(["benchmark", "cifar10", "--data", str(tmp_path), "--output", str(tmp_path / "output")]) == 1
     assert "holds neither" in capsys.readouterr().err
+
+
+def test_a_run_that_is_killed_goes_on(data, tmp_path, capsys, monkeypatch):
+    from skimgfeat.recipes import _cifar10
+
+    measured = []
+
+    def measure(row, images, n_jobs, *, measure=_cifar10._measure):
+        measured.append(row.key)
+        if measured == ["random", "raw-1nn"]:
+            raise KeyboardInterrupt
+        return measure(row, images, n_jobs)
+
+    monkeypatch.setattr(_cifar10, "_measure", measure)
+    arguments = ["benchmark", "cifar10", "--data", str(data), "--output", str(tmp_path / "output"), *QUICK]
+    assert main(arguments) == 130
+    assert [path.name for path in (tmp_path / "output" / "results").iterdir()] == ["random.json"]
+    assert main(arguments) == 0
+    assert measured == ["random", "raw-1nn", "raw-1nn"]
+    assert "error: interrupted" in capsys.readouterr().err
