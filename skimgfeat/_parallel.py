@@ -16,6 +16,11 @@ def iter_batches(n_items, *, bytes_per_item):
         yield slice(start, min(start + batch_size, n_items))
 
 
+def count_threads(n_jobs):
+    """Return the number of threads that ``n_jobs`` means here: one inside another joblib call."""
+    return 1 if get_active_backend()[0].nesting_level else effective_n_jobs(n_jobs)
+
+
 def run_batches(function, n_items, *, bytes_per_item, n_jobs):
     """Call ``function(slice)`` for every batch, on ``n_jobs`` threads.
 
@@ -23,8 +28,7 @@ def run_batches(function, n_items, *, bytes_per_item, n_jobs):
     processors are taken already, it is one thread. ``function`` must release the GIL to gain from threads.
     """
     batches = list(iter_batches(n_items, bytes_per_item=bytes_per_item))
-    nested = bool(get_active_backend()[0].nesting_level)
-    n_threads = 1 if nested else min(effective_n_jobs(n_jobs), len(batches))
+    n_threads = min(count_threads(n_jobs), len(batches))
     if n_threads <= 1:
         for batch in batches:
             function(batch)

@@ -50,6 +50,7 @@ from skimgfeat import (
     QuantizedPCA,
     Resize,
     RunLengths,
+    SimilarityIndex,
     SkeletonFeatures,
     Zoning,
     check_image_estimator,
@@ -86,6 +87,9 @@ SMALL = [
     Resize((1, 2), **ROWS),
     Resize((1, 2), "fast", keep_aspect=True, **ROWS),
     RunLengths(**ROWS),
+    SimilarityIndex(),
+    SimilarityIndex(2, "cosine", n_jobs=2),
+    SimilarityIndex(algorithm="hnsw"),
     SkeletonFeatures(**ROWS),
     Zoning(**ROWS),
 ]
@@ -95,7 +99,9 @@ OF_FILES = [BBoxCrop(), ImageReader()]
 # Those that take or give lists of arrays: tests/descriptors/test_ragged_common.py asks them the same.
 RAGGED = {BagOfVisualWords, DescriptorCodec, FisherVector, SIFT, VLAD}
 # Estimators of plain rows: check_image_estimator is not for them.
-OF_ROWS = {QuantizedPCA}
+OF_ROWS = {QuantizedPCA, SimilarityIndex}
+# Those that give sparse matrices, for estimators with metric="precomputed".
+GIVE_GRAPHS = (SimilarityIndex,)
 
 # Default settings, and the image shape to check them with where 16 x 20 does not fit; then variants. Rounding a color
 # to gray, and Otsu's threshold, which is found among the levels of a type, depend on the type.
@@ -149,7 +155,7 @@ def call(check, *arguments):
 def test_the_lists_are_complete():
     of_files = {type(estimator) for estimator in OF_FILES}
     of_numbers = {type(estimator) for estimator in SMALL}
-    assert len(public_estimators()) == 23
+    assert len(public_estimators()) == 24
     assert of_numbers | of_files | RAGGED == public_estimators()
     assert len(of_numbers) + len(of_files) + len(RAGGED) == len(public_estimators())
     assert [type(estimator) for estimator, _ in DEFAULT] == sorted(
@@ -382,7 +388,7 @@ def test_a_pickled_pipeline_predicts_the_same_in_a_new_process(search, digits, t
     assert_array_equal(np.load(tmp_path / "labels.npy"), search.predict(X_test))
 
 
-@pytest.mark.parametrize("estimator", SMALL, ids=str)
+@pytest.mark.parametrize("estimator", [each for each in SMALL if not isinstance(each, GIVE_GRAPHS)], ids=str)
 def test_in_a_pipeline_of_rows(estimator):
     X = np.random.default_rng(0).random((40, 12))
     y = np.arange(40) % 2

@@ -32,6 +32,7 @@ FLOORS = {
     "io": 0,
     "kernels": 0,
     "_parallel": -1,
+    "_threads": -1,
     "_validation": -1,
 }
 

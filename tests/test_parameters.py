@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
@@ -19,6 +20,7 @@ BOXES = pd.DataFrame({"path": PATHS, "x_min": 0.1, "y_min": 0.2, "x_max": 0.3, "
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 36), dtype=np.uint8)
 # What is not fitted on images, and what it is fitted on.
 OTHER_INPUT = {"BBoxCrop": BOXES, "ImageReader": PATHS, "QuantizedPCA": IMAGES.reshape(-1, 96)}
+OTHER_INPUT["SimilarityIndex"] = IMAGES.reshape(-1, 96)
 DESCRIPTORS = np.zeros((3, 40), dtype=[("descriptor", np.uint8, (8,)), *((name, "f4") for name in GEOMETRY)])
 DESCRIPTORS["descriptor"] = IMAGES.reshape(-1, 8)[:120].reshape(3, 40, 8)
 DESCRIPTORS["x"] = DESCRIPTORS["y"] = np.linspace(0, 1, 40)
@@ -171,6 +173,15 @@ INVALID = {
         "image_shape": IMAGE_SHAPE,
         "n_jobs": N_JOBS,
     },
+    "SimilarityIndex": {
+        "n_neighbors": COUNT,
+        "metric": ([None, 2, ["cosine"]], ["l2", "Cosine", ""]),
+        "algorithm": ([None, 1, True], ["brute", "HNSW", ""]),
+        "n_links": (COUNT[0], [*COUNT[1], 1]),
+        "ef_construction": COUNT,
+        "ef_search": COUNT,
+        "n_jobs": N_JOBS,
+    },
     "SkeletonFeatures": FAMILY,
     "VLAD": ENCODER | WORDS | {"intra_normalize": FLAG, "power": POWER},
     "Zoning": FAMILY,
@@ -311,6 +322,11 @@ VALID = {
     "bins": [np.int64(2), [2, 3, 4], np.array([4, 3, 2])],
     "joint": [np.False_],
     "normalize": [np.False_],
+    "metric": ["cosine"],
+    "algorithm": ["hnsw"],
+    "n_links": [np.int64(4)],
+    "ef_construction": [np.int64(7)],
+    "ef_search": [np.int64(7)],
 }
 # Where a parameter means something else than in the estimators above.
 VALID_OF = {"SIFT": {"root": [np.True_]}}
@@ -332,4 +348,5 @@ def test_kept_by_fit_and_transform(name):
             plain = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
             twin = make(name, **{parameter: tuple(plain) if isinstance(plain, list) else plain})
             for one, other in zip(first, twin.fit_transform(make_input(name)), strict=True):
+                one, other = (each.toarray() if issparse(each) else each for each in (one, other))
                 np.testing.assert_array_equal(one, other)

@@ -6,11 +6,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._base import ImageMap
 from skimgfeat._parallel import run_batches
+from skimgfeat._threads import one_blas_thread
 from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs
 from skimgfeat.descriptors._codec_file import read_codec, write_codec
 from skimgfeat.descriptors._quantized_pca import QuantizedPCA, check_codes, check_random_state_of
 from skimgfeat.descriptors._ragged import as_failed, descriptors_of, has_failed, iter_chunks, with_descriptors
-from skimgfeat.descriptors._threads import one_blas_thread
 
 _SELECTIONS = ("rank", "norm")
 _PCA_PARAMETERS = ("n_components", "quantile_range", "margin", "solver", "n_bits", "batch_size")

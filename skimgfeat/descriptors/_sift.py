@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skimgfeat._base import ImageMap
 from skimgfeat._images import check_images, is_list_of_images, n_dimensions, resolve_shape
 from skimgfeat._lazy import map_images
+from skimgfeat._threads import one_cv2_thread
 from skimgfeat._validation import (
     check_choice,
     check_flag,
@@ -19,7 +20,6 @@ from skimgfeat._validation import (
 )
 from skimgfeat.descriptors._describe import SIFTParameters, describe, no_descriptors, shrunk_shape
 from skimgfeat.descriptors._ragged import as_failed
-from skimgfeat.descriptors._threads import one_cv2_thread
 from skimgfeat.io import ImageCollection
 
 _RANKINGS = ("response_size", "response", "size")

@@ -2,5 +2,6 @@
 
 from skimgfeat.display._keypoints import KeypointsDisplay
 from skimgfeat.display._matches import MatchesDisplay
+from skimgfeat.display._similarity import SimilarityDisplay
 
-__all__ = ["KeypointsDisplay", "MatchesDisplay"]
+__all__ = ["KeypointsDisplay", "MatchesDisplay", "SimilarityDisplay"]

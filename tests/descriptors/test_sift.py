@@ -11,11 +11,11 @@ from skimage import data
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from skimgfeat._threads import one_cv2_thread
 from skimgfeat.descriptors import SIFT
 from skimgfeat.descriptors._describe import describe
 from skimgfeat.descriptors._ragged import GEOMETRY, geometry_dtype
 from skimgfeat.descriptors._sift import check_sift_parameters
-from skimgfeat.descriptors._threads import one_cv2_thread
 
 RANKINGS = ("response_size", "response", "size")
 

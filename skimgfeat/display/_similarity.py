@@ -1,0 +1,192 @@
+"""The images most like an image, and the least."""
+
+import numpy as np
+
+from skimgfeat._validation import check_integer
+from skimgfeat.display._axes import get_axes
+
+# Of an image, across which the others stand side by side: the space between, and that for two lines of text above.
+_GAP, _TEXT = 0.12, 0.36
+
+
+class SimilarityDisplay:
+    """The images most like an image in a row above, the least like it in a row below, with labels and distances.
+
+    Parameters
+    ----------
+    images : sequence of ndarrays of shape (rows, cols) or (rows, cols, 3), or :class:`~skimgfeat.ImageCollection`
+        The images that places refer to.
+    similar : tuple (distances, indices) of ndarrays of shape (n,)
+        The nearest, the first one first, as :meth:`~skimgfeat.SimilarityIndex.kneighbors` gives them for a query.
+    dissimilar : tuple (distances, indices) of ndarrays of shape (n,)
+        The farthest, as :meth:`~skimgfeat.SimilarityIndex.farthest` gives them.
+    query_image : ndarray of shape (rows, cols) or (rows, cols, 3) or None, default=None
+        The image asked for, drawn to the left of the others.
+    labels : sequence or None, default=None
+        A label for each of ``images``, written above it.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where it was drawn, after :meth:`plot`.
+    figure_ : matplotlib.figure.Figure
+        The figure of ``ax_``.
+    images_ : list of matplotlib.image.AxesImage
+        The query where there is one, then the similar, then the dissimilar.
+    texts_ : list of matplotlib.text.Text
+        What stands above each of ``images_``.
+
+    See Also
+    --------
+    skimgfeat.SimilarityIndex : Finds them.
+
+    Examples
+    --------
+    >>> from skimgfeat import SimilarityIndex
+    >>> from skimgfeat.datasets import load_digits
+    >>> from skimgfeat.display import SimilarityDisplay
+    >>> images, labels = load_digits(return_X_y=True)
+    >>> X = images.reshape(len(images), -1)
+    >>> display = SimilarityDisplay.from_estimator(SimilarityIndex().fit(X), X, images, 0, labels=labels)
+    >>> display.texts_[1].get_text().split()
+    ['Similar', '877', '0:', '0.68']
+    """
+
+    def __init__(self, images, similar, dissimilar, *, query_image=None, labels=None):
+        self.images = images
+        self.similar = similar
+        self.dissimilar = dissimilar
+        self.query_image = query_image
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(cls, index, X, images, query, *, n_images=6, labels=None, ax=None):
+        """Find the images most and least like one of those in an index, and draw them.
+
+        Parameters
+        ----------
+        index : SimilarityIndex
+            Fitted.
+        X : array-like of shape (n_samples, n_features)
+            The rows it was fitted on.
+        images : sequence of ndarrays of shape (rows, cols) or (rows, cols, 3), or :class:`~skimgfeat.ImageCollection`
+            The image of each row.
+        query : int
+            The place of the row to ask for. It is left out of what is found.
+        n_images : int, default=6
+            How many to draw, of either.
+        labels : sequence or None, default=None
+            A label for each image, written above it.
+        ax : matplotlib.axes.Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : SimilarityDisplay
+            The picture.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a query that is no place of a row, for X or images of another length than the index, and for more images
+            than there are.
+        ImportError
+            Without matplotlib.
+        """
+        owner = cls.__name__
+        query = check_integer(owner, "query", query, minimum=0)
+        for name, given in {"X": X, "images": images}.items():
+            if len(given) != index.n_samples_fit_:
+                raise ValueError(
+                    f"{owner}: {name} must have a row of the index each, {index.n_samples_fit_}, got {len(given)}."
+                )
+        if query >= len(X):
+            raise ValueError(f"{owner}: query must be less than {len(X)}, the number of rows, got {query}.")
+        row = X[query : query + 1]
+        distances, indices = (part[0] for part in index.kneighbors(row, n_images + 1))
+        # Where others are equal to it, the query may come after them, or not at all.
+        others = np.flatnonzero(indices != query)[:n_images]
+        farthest = tuple(part[0] for part in index.farthest(row, n_images))
+        display = cls(images, (distances[others], indices[others]), farthest, query_image=images[query], labels=labels)
+        return display.plot(ax=ax)
+
+    @classmethod
+    def from_neighbors(cls, images, similar, dissimilar, *, query_image=None, labels=None, ax=None):
+        """Draw what is known to be similar and dissimilar.
+
+        Parameters
+        ----------
+        images : sequence of ndarrays of shape (rows, cols) or (rows, cols, 3), or :class:`~skimgfeat.ImageCollection`
+            The images that places refer to.
+        similar : tuple (distances, indices) of ndarrays of shape (n,)
+            The nearest.
+        dissimilar : tuple (distances, indices) of ndarrays of shape (n,)
+            The farthest.
+        query_image : ndarray of shape (rows, cols) or (rows, cols, 3) or None, default=None
+            The image asked for.
+        labels : sequence or None, default=None
+            A label for each of ``images``.
+        ax : matplotlib.axes.Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : SimilarityDisplay
+            The picture.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        return cls(images, similar, dissimilar, query_image=query_image, labels=labels).plot(ax=ax)
+
+    def plot(self, *, ax=None):
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : SimilarityDisplay
+            This object.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        ax = get_axes(type(self).__name__, ax)
+        tiles = list(self._tiles())
+        shade = {"cmap": "gray", "vmin": 0, "vmax": max(_full_scale(image) for _, _, image, _ in tiles)}
+        self.images_, self.texts_ = [], []
+        for line, place, image, text in tiles:
+            # The longer side fills a square, the other is centered.
+            height, width = np.array(image.shape[:2]) / max(image.shape[:2])
+            middle, bottom = place * (1 + _GAP), line * (1 + _TEXT)
+            extent = (middle - width / 2, middle + width / 2, bottom + height / 2, bottom - height / 2)
+            self.images_.append(ax.imshow(image, extent=extent, **shade))
+            top = bottom - height / 2 - 0.04
+            self.texts_.append(ax.text(middle, top, text, ha="center", va="bottom", fontsize="x-small"))
+        n_across = 1 + max(place for _, place, _, _ in tiles)
+        ax.set(xlim=(-0.5 - _GAP, n_across * (1 + _GAP) - 0.5), ylim=(1.55 + _TEXT, -0.5 - _TEXT), aspect="equal")
+        ax.set_axis_off()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _tiles(self):
+        """Yield (line, place in it, image, text)."""
+        if self.query_image is not None:
+            yield 0, 0, np.asarray(self.query_image), "Query"
+        first = int(self.query_image is not None)
+        for line, (name, found) in enumerate((("Similar", self.similar), ("Dissimilar", self.dissimilar))):
+            for place, (distance, index) in enumerate(zip(*found, strict=True), start=first):
+                label = "" if self.labels is None else f" {self.labels[index]}"
+                yield line, place, np.asarray(self.images[index]), f"{name}\n{index}{label}: {distance:.2f}"
+
+
+def _full_scale(image):
+    return np.iinfo(image.dtype).max if image.dtype.kind == "u" else 1
