@@ -1,6 +1,7 @@
 """Pictures of what the estimators see."""
 
+from skimgfeat.display._image_grid import ImageGridDisplay
 from skimgfeat.display._keypoints import KeypointsDisplay
 from skimgfeat.display._matches import MatchesDisplay
 
-__all__ = ["KeypointsDisplay", "MatchesDisplay"]
+__all__ = ["ImageGridDisplay", "KeypointsDisplay", "MatchesDisplay"]
