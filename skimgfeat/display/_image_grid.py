@@ -13,7 +13,7 @@ _OWNER = "ImageGridDisplay"
 # Parts of a cell: an image, and the line of its title above it.
 _IMAGE_SIDE = 0.92
 _TITLE_HEIGHT = 0.2
-_INCHES = 1.2  # of a cell in a figure of its own
+_INCHES = 1.4  # of a cell in a figure of its own
 _SIDES = (3, 12)  # that such a figure has at least and at most, in inches
 
 
