@@ -54,6 +54,8 @@ class _Fetcher:
         check_url(photo.url)
         if photo.path is None:
             raise TransferError("no_path", "no safe name of a file is known")
+        if photo.path.startswith(".") or photo.path == _LIST:
+            raise TransferError("no_path", f"{photo.path!r} may be a file of the run")
         try:
             return Path(join_inside(str(self.folder), photo.path))
         except ImageError as error:
@@ -69,16 +71,8 @@ class _Fetcher:
         except TransferError as error:
             return Entry.failed(photo, error)
         if path.is_file():
-            is_listed = (
-                before is not None
-                and before.ok
-                and (before.path, before.n_bytes)
-                == (
-                    photo.path,
-                    path.stat().st_size,
-                )
-            )
-            if is_listed and photo.md5 in (None, before.md5):
+            was_had = before is not None and before.ok and photo.md5 in (None, before.md5)
+            if was_had and (before.path, before.n_bytes) == (photo.path, path.stat().st_size):
                 return before
             try:
                 return Entry.had(photo, *check_file(path, photo))
@@ -137,6 +131,7 @@ class _Fetcher:
         return Entry.had(task.photo, n_bytes, md5)
 
     def _follow(self, schedule, task, url):
+        schedule.note(task, failed=False)
         task.n_redirects += 1
         try:
             if task.n_redirects > _MAX_REDIRECTS:

@@ -299,6 +299,8 @@ def test_every_code(server, publish, tmp_path):
         ("b\\a.jpg", "URL", "no_path"),
         ("a\0.jpg", "URL", "no_path"),
         ("out/a.jpg", "URL", "no_path"),
+        (".lock", "URL", "no_path"),
+        ("downloads.csv", "URL", "no_path"),
         ("a.jpg", "ftp://127.0.0.1/a.jpg", "bad_url"),
         ("a.jpg", "file:///etc/passwd", "bad_url"),
         ("a.jpg", "http:///a.jpg", "bad_url"),
