@@ -3,6 +3,7 @@
 from skimgfeat.datasets._base import get_data_home
 from skimgfeat.datasets._cifar10 import fetch_cifar10
 from skimgfeat.datasets._coco import load_coco_boxes
+from skimgfeat.datasets._download import download_images
 from skimgfeat.datasets._mnist import fetch_emnist, fetch_mnist
 from skimgfeat.datasets._open_images import OpenImages
 from skimgfeat.datasets._packaged import load_digits, load_faces, load_textures
@@ -11,6 +12,7 @@ from skimgfeat.datasets._voc import load_voc_boxes
 
 __all__ = [
     "OpenImages",
+    "download_images",
     "fetch_cifar10",
     "fetch_emnist",
     "fetch_mnist",

@@ -58,7 +58,7 @@ def check_frame(owner, to):
 
 
 def as_frame(table, to):
-    """Return a pyarrow table as what was asked for; flags and rotations may be missing in pandas, too."""
+    """Return a pyarrow table as what was asked for; flags and integers may be missing in pandas, too."""
     if to == "arrow":
         return table
     if to == "polars":
@@ -68,5 +68,5 @@ def as_frame(table, to):
     import pandas
     import pyarrow as pa
 
-    nullable = {pa.bool_(): pandas.BooleanDtype(), pa.int16(): pandas.Int16Dtype()}
+    nullable = {pa.bool_(): pandas.BooleanDtype(), pa.int16(): pandas.Int16Dtype(), pa.int64(): pandas.Int64Dtype()}
     return table.to_pandas(types_mapper=nullable.get)

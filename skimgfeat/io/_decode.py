@@ -206,7 +206,9 @@ def _convert(image, mode):
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     if image.mode not in ("L", "RGB"):
         image = image.convert("RGB" if mode == "rgb" or image.mode not in _GRAY_MODES else "L")
-    return np.array(image.convert("L" if mode == "gray" else "RGB"))
+    wanted = "L" if mode == "gray" else "RGB"
+    # Pillow copies an image that has its mode already.
+    return np.array(image if image.mode == wanted else image.convert(wanted))
 
 
 def _convert_deep(image, mode):

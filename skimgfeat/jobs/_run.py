@@ -49,7 +49,7 @@ class Run:
         self.n_before = self.n_seen = before.listed - before.skipped
         self.n_errors = before.error
         self.hashes = {}
-        self.bar = _progress_bar(len(items), self.n_before, progress)
+        self.bar = progress_bar(len(items), self.n_before, progress)
 
     def finish(self):
         """Compute what is missing, write what is derived from it, and return the account."""
@@ -207,7 +207,8 @@ class _NoBar(nullcontext):
         pass
 
 
-def _progress_bar(total, initial, progress):
+def progress_bar(total, initial, progress):
+    """Return tqdm's bar, or something that shows nothing where none is wanted, without tqdm and without a terminal."""
     if progress:
         try:
             from tqdm import tqdm
