@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from skimgfeat._validation import check_choice, check_flag
-from skimgfeat.datasets._boxes import FLAGS, as_frame, check_frame, group_photos, make_table, safe_paths
+from skimgfeat.datasets._boxes import FLAGS, as_frame, as_truth, check_frame, group_photos, make_table, safe_paths
 from skimgfeat.io._files import open_regular
 from skimgfeat.io._parquet import import_pyarrow
 
@@ -289,7 +289,7 @@ class OpenImages:
             columns = {"line": pa.array(np.arange(n_lines, n_lines + batch.num_rows))}
             columns |= {name: batch[name] for name in texts}
             columns |= {name: batch[column] for name, column in _COORDINATE_COLUMNS.items()}
-            columns |= {name: _as_truth(batch[column]) for name, column in _FLAG_COLUMNS.items()}
+            columns |= {name: as_truth(batch[column]) for name, column in _FLAG_COLUMNS.items()}
             n_lines += batch.num_rows
             keep = pa.array(np.ones(batch.num_rows, dtype=bool))
             if class_ids is not None:
@@ -350,14 +350,6 @@ class OpenImages:
             "rotation": _join_chunks(table["Rotation"]).cast(pa.int16()),
             "group": group_photos(image_ids, urls),
         }
-
-
-def _as_truth(values):
-    """Return 1 as true, 0 as false, and anything else, -1 among it, as null."""
-    from pyarrow import compute
-
-    is_true = compute.equal(values, 1)
-    return compute.if_else(compute.or_(is_true, compute.equal(values, 0)), is_true, None)
 
 
 def _join_chunks(column):
