@@ -4,10 +4,11 @@ import errno
 import os
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import clone
 
 from skimgfeat._validation import check_choice
-from skimgfeat.datasets._box_table import find_copies, find_refusals, join_groups, read_table
+from skimgfeat.datasets._box_table import find_copies, find_refusals, hash_table, join_groups, read_table
 from skimgfeat.datasets._boxes import FLAGS
 from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.io._sources import absolute_path, is_address
@@ -162,12 +163,16 @@ def build_box_dataset(
     columns = _check_crop(crop).columns
     images = _check_folder(images)
     boxes = read_table(_OWNER, table, columns)
+    sha256 = hash_table(boxes)
     copies = find_copies(images, boxes[columns[0]].unique().drop_null().to_pylist())
     policies = {"classes": classes, "unknown_flags": unknown_flags, "placeholders": placeholders}
     refusals = find_refusals(_OWNER, boxes, columns, copies, **policies)
     place = boxes.column_names.index("group")
     boxes = boxes.set_column(place, "group", join_groups(boxes, columns[0], copies))
-    items = _make_items(boxes, _make_crop(crop, boxes, images, gray), refusals)
+    crop = _make_crop(crop, boxes, images, gray)
+    with config_context(print_changed_only=True):
+        about = policies | {"crop": " ".join(repr(crop).split()), "table": sha256}
+    items = _make_items(boxes, crop, refusals, about)
     return run_items(resize, items, output, progress=progress, **options)
 
 
@@ -176,7 +181,7 @@ def _check_classes(classes):
         return None
     if isinstance(classes, str) or not hasattr(classes, "__iter__"):
         raise TypeError(f"{_OWNER}: classes must be None or a sequence of labels, got {classes!r}.")
-    return frozenset(classes)
+    return sorted(set(classes))
 
 
 def _check_crop(crop):
@@ -215,12 +220,13 @@ def _make_crop(crop, boxes, images, gray):
     return clone(crop).set_params(root=images, mode="color" if gray == "drop" else "rgb")
 
 
-def _make_items(boxes, crop, refusals):
+def _make_items(boxes, crop, refusals, about):
     """Return the boxes as the items of a run."""
     path, *corners = crop.columns
     names = np.array([name or "" for name in boxes[path].to_pylist()], dtype=object)
     told = ["box_id", "image_id", "label", "group", *corners, *(name for name in FLAGS if name in boxes.column_names)]
-    return Items(crop.transform(boxes), names=names, columns=boxes.select(told).combine_chunks(), refusals=refusals)
+    columns = boxes.select(told).combine_chunks()
+    return Items(crop.transform(boxes), names=names, columns=columns, refusals=refusals, about=about)
 
 
 def load_box_dataset(output, *, to="memmap", return_boxes=False):

@@ -100,6 +100,16 @@ def _convert(owner, table, name, kind):
         raise ValueError(f"{owner}: column {name!r} of table must hold values of type {kind}: {error}") from error
 
 
+def hash_table(table):
+    """Return the SHA-256 of all values."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    buffer = pa.BufferOutputStream()
+    csv.write_csv(table, buffer)  # texts are quoted, missing ones are not
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
 def find_refusals(owner, table, columns, copies, *, classes, unknown_flags, placeholders):
     """Return for each box the ImageError for which it is left out, None for those that are to be cut out."""
     refusals = np.full(len(table), None, dtype=object)

@@ -26,14 +26,17 @@ class Items:
 
     ``columns``, a pyarrow table, says more of each item, in place of what its path tells; its first column is the id of
     the item. ``refusals``, an object array, holds the ImageError of each item that is not to be read, None for others.
+    ``about``, a dictionary as JSON takes it, is what a run that resumes must find again; columns and refusals are then
+    those that the run began with.
     """
 
-    def __init__(self, X, y=None, names=None, *, columns=None, refusals=None):
+    def __init__(self, X, y=None, names=None, *, columns=None, refusals=None, about=None):
         self.X = X
         self.y = y
         self.columns = columns
         self._names = names
         self._refusals = refusals
+        self._about = about or {}
 
     def __len__(self):
         return _num_samples(self.X)
@@ -133,7 +136,8 @@ class Items:
                 return {"kind": "descriptors", "hashes": joblib.hash(self.X.hashes)}
             return {"kind": "array", "length": len(self), "sha256": _hash_array(self.X)}
         kind = "folder" if self.X.is_listing else "files"
-        return {"kind": kind, "root": self.X.root, "decoding": self.X.decoding, "steps": joblib.hash(self.X.functions)}
+        steps = joblib.hash(self.X.functions)
+        return {"kind": kind, "root": self.X.root, "decoding": self.X.decoding, "steps": steps, **self._about}
 
     def freeze(self):
         """Return the list of items as a pyarrow table: paths as bytes, since they need not be text."""
@@ -158,12 +162,11 @@ class Items:
         """Return the frozen items in place of these; raise ValueError where they cannot be the same."""
         frozen = table["path"].to_pylist() if "path" in table.column_names else None
         if frozen is None or frozen == self._paths():
-            then, now = ({name: side[name] for name in side.column_names} for side in (table, self.freeze()))
-            changed = [name for name in then | now if name not in _REFUSAL and then.get(name) != now.get(name)]
-            if changed:
-                what = " and ".join("y" if name == "label" else f"the column {name!r}" for name in changed)
-                raise ValueError(f"{_OWNER}: {what} is not what the job folder was made with.")
-            return Items(self.X, self.y, self._names, columns=self.columns, refusals=_thaw_refusals(table))
+            if self.columns is None and table.drop_columns("index") != self.freeze().drop_columns("index"):
+                raise ValueError(f"{_OWNER}: y is not what the job folder was made with.")
+            # What was found out about items when the run began stays, whatever has changed since.
+            columns = None if self.columns is None else table.select(self.columns.column_names)
+            return Items(self.X, self.y, self._names, columns=columns, refusals=_thaw_refusals(table))
         if not getattr(self.X, "is_listing", False):
             raise ValueError(f"{_OWNER}: X is not what the job folder was made for: its {len(frozen)} items differ.")
         # Files that came later are left to another run; those that are gone become errors.
@@ -175,7 +178,7 @@ class Items:
 
 
 def _thaw_refusals(table):
-    """Return the refusals as they were when the run began: files may have changed since."""
+    """Return the refusals of a frozen list of items."""
     if "code" not in table.column_names:
         return None
     refusals = np.empty(len(table), dtype=object)
