@@ -74,10 +74,22 @@ def export_box_dataset(dataset, output):
 
     Examples
     --------
+    >>> import os, tempfile
+    >>> import pandas as pd
+    >>> from PIL import Image
+    >>> from skimage.data import astronaut
     >>> from skimgfeat import ImageCollection
-    >>> from skimgfeat.datasets import export_box_dataset
-    >>> export_box_dataset("dataset", "crops")  # doctest: +SKIP
-    >>> crops, labels = ImageCollection.from_class_folders("crops")  # doctest: +SKIP
+    >>> from skimgfeat.datasets import build_box_dataset, export_box_dataset
+    >>> corners = {"x_min": [0.33], "y_min": [0.1], "x_max": [0.55], "y_max": [0.37]}
+    >>> boxes = pd.DataFrame({"path": ["a.png"], "label": "face", "box_id": "a_0"} | corners)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.fromarray(astronaut()).save(os.path.join(folder, "a.png"))
+    ...     dataset, crops = os.path.join(folder, "dataset"), os.path.join(folder, "crops")
+    ...     account = build_box_dataset(boxes, folder, dataset, (32, 32))
+    ...     export_box_dataset(dataset, crops)
+    ...     images, labels = ImageCollection.from_class_folders(crops)
+    ...     print(images.names, labels, images[0].shape)
+    ['face/a_0.png'] ['face'] (32, 32, 3)
     """
     output = os.fsdecode(output)
     if os.path.lexists(output):
