@@ -41,7 +41,6 @@ _PACKAGES = (
 )
 _N_CHUNKS = 64
 _CHUNK_ITEMS = (8, 1024)
-_CHUNK_BYTES = 64 << 20
 # How many images are looked at for one that can be read and used.
 _N_CANDIDATES = 10
 _N_TRIAL = 8
@@ -87,7 +86,7 @@ def extract(
     y : array-like of shape (n_items,) or None, default=None
         Labels, written into a column of their own.
     chunk_size : int or None, default=None
-        Items of a chunk. None makes some 64 chunks of 8 to 1024 items, none above 64 MB.
+        Items of a chunk. None makes some 64 chunks of 8 to 1024 items, none above 64 MB, or 16 MB of images.
     n_jobs : int or None, default=None
         Number of worker processes. None is 1 unless a ``joblib.parallel_config`` says otherwise, which also decides
         where they run: ``parallel_config("dask")`` takes a cluster; ``parallel_config("threading")`` takes threads of
@@ -302,7 +301,7 @@ def _begin(folder, config, estimator, items, layout, chunk_size):
     stored = config | {
         "estimator_repr": repr(estimator),
         "n_items": len(items),
-        "chunk_size": chunk_size or _default_chunk_size(len(items), layout.item_bytes),
+        "chunk_size": chunk_size or _default_chunk_size(len(items), layout),
         "features": layout.describe(),
     }
     folder.write_table(ITEMS, items.freeze())
@@ -389,7 +388,7 @@ def _feature_names(estimator, n_columns, prefix):
     return names
 
 
-def _default_chunk_size(n_items, item_bytes):
+def _default_chunk_size(n_items, layout):
     fewest, most = _CHUNK_ITEMS
     wanted = min(max(fewest, -(-n_items // _N_CHUNKS)), most)
-    return max(1, min(wanted, _CHUNK_BYTES // item_bytes))
+    return max(1, min(wanted, layout.chunk_bytes // layout.item_bytes))

@@ -21,6 +21,7 @@ class Rows:
 
     # Read all at once.
     group_rows = None
+    chunk_bytes = 64 << 20
 
     @property
     def n_columns(self):
@@ -72,6 +73,7 @@ class Ragged:
 
     # Read one by one, and a row group is the least that can be read.
     group_rows = 16
+    chunk_bytes = 64 << 20
 
     @property
     def item_bytes(self):
@@ -138,6 +140,8 @@ class Images:
 
     # Read all at once.
     group_rows = None
+    # Several copies of a chunk are held while it is written.
+    chunk_bytes = 16 << 20
 
     @property
     def item_bytes(self):

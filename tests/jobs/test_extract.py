@@ -444,7 +444,7 @@ def test_an_account_adds_up():
 
 def test_default_chunks(tmp_path, monkeypatch):
     for n_items, chunk_bytes, size in ((40, 64 << 20, 8), (6400, 64 << 20, 100), (6400, 1000, 62)):
-        monkeypatch.setattr("skimgfeat.jobs._extract._CHUNK_BYTES", chunk_bytes)
+        monkeypatch.setattr("skimgfeat.jobs._layouts.Rows.chunk_bytes", chunk_bytes)
         output = tmp_path / str(size)
         with pytest.raises(ImageError):
             extract(Fails(), np.zeros((n_items, 4), dtype=np.float32), output, on_error="raise", progress=False)
