@@ -52,8 +52,9 @@ def read_table(owner, table, columns):
         found["rotation"] = _convert(owner, table, "rotation", pa.float64())
     for name in FLAGS:
         if name in table.column_names:
-            values = table[name].combine_chunks()
-            found[name] = values if pa.types.is_boolean(values.type) else as_truth(values.cast(pa.float64()))
+            is_flag = pa.types.is_boolean(table[name].type)
+            values = _convert(owner, table, name, pa.bool_() if is_flag else pa.float64())
+            found[name] = values if is_flag else as_truth(values)
     photos = found[path].dictionary_encode().indices
     order = np.argsort(photos.fill_null(len(table)).to_numpy(), kind="stable")
     return pa.table(found).take(pa.array(order))
@@ -67,7 +68,9 @@ def _as_arrow(owner, pa, table, columns):
     if hasattr(table, "to_arrow"):  # polars
         return table.to_arrow()
     if hasattr(table, "columns") and hasattr(table, "index"):
-        return pa.Table.from_pandas(table, preserve_index=False)
+        # Other columns may hold what no table of pyarrow can.
+        used = [name for name in (*columns, *_TEXTS, "rotation", *FLAGS) if name in table.columns]
+        return pa.Table.from_pandas(table[used], preserve_index=False)
     raise TypeError(f"{owner}: table must be a file, a data frame or a pyarrow.Table, got {type(table).__name__}.")
 
 
@@ -149,16 +152,13 @@ def _refuse_duplicates(owner, refusals, table, columns):
     """Refuse boxes that stand in the table before; raise ValueError for an id that different boxes have."""
     ids = table["box_id"].to_pylist()
     first: dict[tuple, int] = {}
-    taken = set()
+    by_id: dict[str, tuple] = {}
     for row, box in enumerate(zip(*(table[name].to_pylist() for name in (*columns, "label")), strict=True)):
-        earlier = first.setdefault(box, row) if refusals[row] is None else row
-        if earlier != row:
-            refusals[row] = ImageError("duplicate", f"it is the same box as {ids[earlier]!r}")
-        elif ids[row] is None or ids[row] in taken:
+        if ids[row] is None or by_id.setdefault(ids[row], box) != box:
             what = "a box without one" if ids[row] is None else f"different boxes {ids[row]!r}"
             raise ValueError(f"{owner}: box_id must tell boxes apart, but table has {what}.")
-        else:
-            taken.add(ids[row])
+        if refusals[row] is None and (earlier := first.setdefault(box, row)) != row:
+            refusals[row] = ImageError("duplicate", f"it is the same box as {ids[earlier]!r}")
 
 
 def find_copies(root, paths):

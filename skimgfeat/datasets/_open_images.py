@@ -140,6 +140,7 @@ class OpenImages:
     --------
     load_voc_boxes, load_coco_boxes : The same table from other formats.
     skimgfeat.BBoxCrop : Cuts the boxes out of the photos.
+    build_box_dataset : Cuts all of them out once, in a long run.
 
     Notes
     -----

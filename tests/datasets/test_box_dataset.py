@@ -271,6 +271,15 @@ def test_a_flag_that_no_box_has_is_not_unknown(photos, tmp_path):
     assert build(table, photos, tmp_path / "out").ok == 4
 
 
+def test_rows_that_stand_in_the_table_twice(photos, tmp_path):
+    table = make_boxes(6).assign(is_inside=[None, *[True] * 5], other=[set()] * 6)
+    account = build(pd.concat([table, table[::2]]), photos, tmp_path / "out")
+    assert account.codes == {"unknown_flag": 2, "duplicate": 2}
+    assert sorted(load_box_dataset(tmp_path / "out", return_boxes=True)[3]["box_id"]) == [
+        f"box {n}" for n in range(1, 6)
+    ]
+
+
 def test_too_many_left_out(photos, tmp_path):
     with pytest.raises(TooManyErrorsError):
         build(make_boxes(20).assign(path=["00.png"] + ["99.png"] * 19), photos, tmp_path / "out", max_error_rate=0.5)
