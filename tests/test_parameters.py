@@ -75,7 +75,7 @@ CODES = {
 OPTIONAL_COUNT = ([2.0, "2", True, [2]], [0, -1])
 NUMBER = [None, "0.5", True, [0.5], 1j]
 READING = {
-    "mode": ([None, 3, ["rgb"]], ["RGB", "color", ""]),
+    "mode": ([None, 3, ["rgb"]], ["RGB", "cmyk", ""]),
     "dtype": ([None, np.uint8, 8], ["float64", "u1", ""]),
     "orientation": ([None, 6, True], ["EXIF", "none", ""]),
     "draft": ([64, 64.0, "64", (64.0, 64), {64, 65}, True], [(), (64,), (0, 64), (64, -1), (1, 2, 3)]),

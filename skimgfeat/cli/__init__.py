@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from skimgfeat import __version__
 from skimgfeat.cli._arguments import ArgumentParser, CommandError, UsageError, first_line
 from skimgfeat.cli._codec import add_parser as add_codec
+from skimgfeat.cli._crop import add_parser as add_crop
 from skimgfeat.cli._demo import add_parser as add_demo
 from skimgfeat.cli._extract import add_parser as add_extract
 from skimgfeat.cli._info import add_parser as add_info
@@ -72,7 +73,7 @@ def _make_parser():
     )
     parser.add_argument("--version", action="version", version=f"skimgfeat {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for add_parser in (add_demo, add_extract, add_info, add_verify, add_sift, add_codec, add_openimages):
+    for add_parser in (add_demo, add_extract, add_crop, add_info, add_verify, add_sift, add_codec, add_openimages):
         add_parser(subparsers)
     return parser
 

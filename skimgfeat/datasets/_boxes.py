@@ -26,6 +26,14 @@ def make_table(pa, columns):
     return pa.table(arrays, names=list(types))
 
 
+def as_truth(values):
+    """Return numbers as truth values: 1 is true, 0 false, and anything else, -1 among it, null."""
+    from pyarrow import compute
+
+    is_true = compute.equal(values, 1)
+    return compute.if_else(compute.or_(is_true, compute.equal(values, 0)), is_true, None)
+
+
 def safe_paths(paths):
     """Return paths, a pyarrow array, with null in place of those that could lead out of a folder."""
     from pyarrow import compute

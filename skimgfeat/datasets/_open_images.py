@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from skimgfeat._validation import check_choice, check_flag
-from skimgfeat.datasets._boxes import FLAGS, as_frame, check_frame, group_photos, make_table, safe_paths
+from skimgfeat.datasets._boxes import FLAGS, as_frame, as_truth, check_frame, group_photos, make_table, safe_paths
 from skimgfeat.datasets._open_images_files import find_file, iter_table, read_class_names
 from skimgfeat.io._parquet import import_pyarrow
 
@@ -77,6 +77,7 @@ class OpenImages:
     download_images : Downloads the photos.
     load_voc_boxes, load_coco_boxes : The same table from other formats.
     skimgfeat.BBoxCrop : Cuts the boxes out of the photos.
+    build_box_dataset : Cuts all of them out once, in a long run.
 
     Notes
     -----
@@ -279,7 +280,7 @@ class OpenImages:
             columns = {"line": pa.array(np.arange(n_lines, n_lines + batch.num_rows))}
             columns |= {name: batch[name] for name in texts}
             columns |= {name: batch[column] for name, column in _COORDINATE_COLUMNS.items()}
-            columns |= {name: _as_truth(batch[column]) for name, column in _FLAG_COLUMNS.items()}
+            columns |= {name: as_truth(batch[column]) for name, column in _FLAG_COLUMNS.items()}
             n_lines += batch.num_rows
             keep = pa.array(np.ones(batch.num_rows, dtype=bool))
             if class_ids is not None:
@@ -376,14 +377,6 @@ def _as_hexadecimal(text):
     except binascii.Error:
         return None
     return digest.hex() if len(digest) == 16 else None
-
-
-def _as_truth(values):
-    """Return 1 as true, 0 as false, and anything else, -1 among it, as null."""
-    from pyarrow import compute
-
-    is_true = compute.equal(values, 1)
-    return compute.if_else(compute.or_(is_true, compute.equal(values, 0)), is_true, None)
 
 
 def _join_chunks(column):
