@@ -41,13 +41,13 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         return False
 
     def fit(self, X, y=None):
-        """Learn the shape of the images and check the parameters.
+        """Check the parameters and learn the shape of the images, and what else an extractor says that it learns.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, rows, cols), (n_samples, rows, cols, channels) or (n_samples, n_features)
             Images, or rows laid out by ``image_shape``; or an :class:`ImageCollection`, of which one image is decoded
-            at most.
+            at most where only the shape is learned.
         y : None
             Ignored; here for scikit-learn's conventions.
 
@@ -63,9 +63,14 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         """
         self._check_parameters()
         check_n_jobs(type(self).__name__, self.n_jobs)
-        check_images(self, X, reset=True, allow_negative=not self._needs_non_negative())
-        self._n_features_out = len(self._feature_names(self.image_shape_))
+        images = check_images(self, X, reset=True, allow_negative=not self._needs_non_negative())
+        n_features_out = len(self._feature_names(self.image_shape_))
+        self._learn(X if isinstance(X, ImageCollection) else images)
+        self._n_features_out = n_features_out
         return self
+
+    def _learn(self, images):
+        """Learn more than the shape of the images, which are an array or a collection; nothing, for most."""
 
     def transform(self, X):
         """Turn each image into one row.
@@ -111,7 +116,12 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         return out
 
     def _fill(self, images, out):
-        """Extract a batch; refuse floats so large that sums of their squares overflow float32."""
+        """Extract a batch."""
+        self._check_largest(images)
+        self._extract(images, out)
+
+    def _check_largest(self, images):
+        """Refuse floats so large that sums of their squares overflow float32."""
         if images.dtype.kind == "f":
             largest = max(float(images.max()), -float(images.min()))
             if largest > _LARGEST:
@@ -119,7 +129,6 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
                     f"{type(self).__name__}: X holds values too large to compute with, up to {largest:g}; "
                     "scale the pixels to [0, 1]."
                 )
-        self._extract(images, out)
 
     def get_feature_names_out(self, input_features=None):
         """Name each column of the output.

@@ -78,3 +78,17 @@ def check_image_shape(owner, image_shape):
     if 0 in shape or shape.count(-1) > 1:
         raise ValueError(f"{owner}: image_shape must hold positive sides and at most one -1, got {image_shape!r}.")
     return shape
+
+
+def check_random_state_of(owner, value):
+    """Return the RandomState that ``value`` stands for."""
+    from sklearn.utils import check_random_state  # late: readers of files import this module, and need no scikit-learn
+
+    if value is None or isinstance(value, np.random.RandomState):
+        return check_random_state(value)
+    if not isinstance(value, Integral) or isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{owner}: random_state must be None, an integer or a numpy RandomState, got {value!r}.")
+    seed = int(value)
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"{owner}: random_state must be from 0 to 2**32 - 1, got {value!r}.")
+    return check_random_state(seed)

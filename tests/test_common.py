@@ -35,6 +35,7 @@ from skimgfeat import (
     VLAD,
     BagOfVisualWords,
     BBoxCrop,
+    ColorGrid,
     ColorHistogram,
     Connectivity,
     ContourFeatures,
@@ -45,6 +46,7 @@ from skimgfeat import (
     HandcraftedFeatures,
     HuMoments,
     ImageReader,
+    PatchFeatures,
     ProjectionHistograms,
     QuadrantDensity,
     QuantizedPCA,
@@ -60,9 +62,13 @@ from skimgfeat.datasets import load_digits
 
 ROWS = {"image_shape": (1, -1)}
 PIXELS = {"pixels_per_cell": (1, 1), "cells_per_block": (1, 1), **ROWS}
+PATCHES = {"patch_size": (1, 1), "pooling": (1, 1), "reg_contrast": None, "random_state": 0, **ROWS}
 
 # scikit-learn's checks show an estimator rows of a few values: images of one row here.
 SMALL = [
+    ColorGrid(grid=(1, 1), **ROWS),
+    ColorGrid("hsv", grid=(1, 1), **ROWS),
+    ColorGrid("rgb", grid=(1, 1), n_jobs=2, **ROWS),
     ColorHistogram(bins=6, **ROWS),
     ColorHistogram("hsv", bins=3, **ROWS),
     ColorHistogram("lab", bins=4, joint=False, normalize=False, **ROWS),
@@ -79,6 +85,8 @@ SMALL = [
     HOG(**PIXELS, interpolate=True, block_norm="L1"),
     HuMoments(**ROWS),
     LBP(**ROWS),
+    PatchFeatures(2, **PATCHES),
+    PatchFeatures(6, dictionary="random", encoding="triangle", reg_whiten=None, max_patches=50, **PATCHES),
     ProjectionHistograms(**ROWS),
     QuadrantDensity(**ROWS),
     QuantizedPCA(None),
@@ -108,6 +116,7 @@ GIVE_GRAPHS = (SimilarityIndex,)
 BY_TYPE = {"scales_dtypes": False}
 COLOR = {"image_shape": (16, 20, 3)}
 DEFAULT = [
+    (ColorGrid(), {}),
     (ColorHistogram(), {}),
     (Connectivity(), {}),
     (ContourFeatures(), {}),
@@ -117,6 +126,7 @@ DEFAULT = [
     (HOG(), {"image_shape": (24, 27)}),
     (HuMoments(), {}),
     (LBP(), {}),
+    (PatchFeatures(), {}),
     (ProjectionHistograms(), {}),
     (QuadrantDensity(), {}),
     (Resize((8, 9)), {"any_shape": True}),
@@ -125,6 +135,9 @@ DEFAULT = [
     (Zoning(), {}),
 ]
 VARIANTS = [
+    (ColorGrid(), COLOR),
+    (ColorGrid("hsv", grid=(3, 1)), COLOR),
+    (ColorGrid("rgb", grid=(2, 5)), COLOR),
     (ColorHistogram("hsv"), COLOR),
     (ColorHistogram("lab", bins=(4, 15, 17), joint=False), COLOR),
     (Flatten(), COLOR),
@@ -134,6 +147,8 @@ VARIANTS = [
     (HandcraftedFeatures(["lbp", "hog"], transform_sqrt=False), {"image_shape": (33, 70)}),
     (HOG(transform_sqrt=True), {"image_shape": (24, 27, 3)}),
     (HOG(signed=True, interpolate=True, pixels_per_cell=(4, 5)), COLOR),
+    (PatchFeatures(20, (5, 4), step=2, pooling=(1, 3), encoding="triangle"), COLOR),
+    (PatchFeatures(33, dictionary="random", max_patches=99, reg_contrast=None), COLOR),
     (Resize((20, 9), keep_aspect=True), COLOR | {"any_shape": True}),
     (Resize((40, 30), "fast"), {"any_shape": True}),
 ]
@@ -155,7 +170,7 @@ def call(check, *arguments):
 def test_the_lists_are_complete():
     of_files = {type(estimator) for estimator in OF_FILES}
     of_numbers = {type(estimator) for estimator in SMALL}
-    assert len(public_estimators()) == 24
+    assert len(public_estimators()) == 26
     assert of_numbers | of_files | RAGGED == public_estimators()
     assert len(of_numbers) + len(of_files) + len(RAGGED) == len(public_estimators())
     assert [type(estimator) for estimator, _ in DEFAULT] == sorted(

@@ -108,6 +108,12 @@ INVALID = {
         "n_neighbors": (COUNT[0], [*COUNT[1], 6]),
         "bandwidth": (["1", True, [1.0], 1j], [0, -1, np.nan, np.inf]),
     },
+    "ColorGrid": {
+        "color_space": ([None, 1, True, ["rgb"]], ["RGB", "", "luv"]),
+        "grid": PAIR_OF_BLOCKS,
+        "image_shape": IMAGE_SHAPE,
+        "n_jobs": N_JOBS,
+    },
     "ColorHistogram": {
         "color_space": ([None, 1, True, ["rgb"]], ["RGB", "", "luv"]),
         "bins": ([None, 8.0, "8", True, (8, 8.0, 8), (8, "8", 8), {8}], [0, -1, (), (8, 8), (8, 8, 8, 8), (8, 0, 8)]),
@@ -147,6 +153,21 @@ INVALID = {
     "HuMoments": FAMILY,
     "ImageReader": READING,
     "LBP": {"image_shape": IMAGE_SHAPE, "n_jobs": N_JOBS},
+    "PatchFeatures": {
+        "n_atoms": (COUNT[0], [*COUNT[1], 10**6]),
+        "patch_size": PAIR_OF_BLOCKS,
+        "step": (COUNT[0], [*COUNT[1], 31]),
+        "dictionary": ([None, 1, True, ["random"]], ["", "Random", "k-means"]),
+        "encoding": ([None, 1, True, ["triangle"]], ["", "soft", "Triangle"]),
+        "threshold": (NUMBER, [-0.1, np.nan, np.inf]),
+        "pooling": (PAIR_OF_SIDES[0], [*PAIR_OF_SIDES[1], (28, 1), (1, 32)]),
+        "reg_contrast": (["1", True, [1.0], 1j], [0, -1, np.nan, np.inf]),
+        "reg_whiten": (["1", True, [1.0], 1j], [0, -1, np.nan, np.inf]),
+        "max_patches": (COUNT[0], [*COUNT[1], 4]),
+        "random_state": RANDOM_STATE,
+        "image_shape": IMAGE_SHAPE,
+        "n_jobs": N_JOBS,
+    },
     "ProjectionHistograms": FAMILY,
     "QuadrantDensity": FAMILY,
     "QuantizedPCA": CODES | {"n_components": ([2.0, "2", True, [2]], [0, -1, 37, 97]), "n_quantile_samples": COUNT},
@@ -190,6 +211,7 @@ REQUIRED = {
     "BagOfVisualWords": {"n_words": 5, "random_state": 0},
     "DescriptorCodec": {"n_components": 4, "random_state": 0},
     "FisherVector": {"n_components": 2, "random_state": 0},
+    "PatchFeatures": {"n_atoms": 5, "max_patches": 500, "random_state": 0},
     "QuantizedPCA": {"n_components": 4},
     "Resize": {"size": (8, 9)},
     "VLAD": {"n_words": 5, "random_state": 0},
@@ -327,9 +349,19 @@ VALID = {
     "n_links": [np.int64(4)],
     "ef_construction": [np.int64(7)],
     "ef_search": [np.int64(7)],
+    "grid": [[2, 3], np.array([3, 2])],
+    "n_atoms": [np.int64(3)],
+    "patch_size": [[4, 5], np.array([5, 4])],
+    "step": [np.int64(2)],
+    "dictionary": ["random"],
+    "encoding": ["triangle"],
+    "pooling": [[1, 2], np.array([3, 1])],
+    "reg_contrast": [None, np.float32(0.5), 1],
+    "reg_whiten": [None, np.float32(0.5), 1],
+    "max_patches": [np.int64(60)],
 }
 # Where a parameter means something else than in the estimators above.
-VALID_OF = {"SIFT": {"root": [np.True_]}}
+VALID_OF = {"PatchFeatures": {"threshold": [0, np.float32(0.5)]}, "SIFT": {"root": [np.True_]}}
 
 
 @pytest.mark.parametrize("name", INVALID)

@@ -11,6 +11,7 @@ from skimgfeat._validation import (
     check_n_jobs,
     check_number,
     check_pair,
+    check_random_state_of,
 )
 
 
@@ -105,6 +106,19 @@ def test_n_jobs(value):
 def test_n_jobs_that_cannot_be_used(value, error):
     with pytest.raises(error, match="Owner: n_jobs must"):
         check_n_jobs("Owner", value)
+
+
+@pytest.mark.parametrize("value", [7, np.int64(7), np.random.RandomState(7)])
+def test_random_state(value):
+    assert check_random_state_of("Owner", value).randint(1 << 30) == np.random.RandomState(7).randint(1 << 30)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [(-1, ValueError), (2**32, ValueError), (1.0, TypeError), (True, TypeError)]
+)
+def test_random_state_that_cannot_be_used(value, error):
+    with pytest.raises(error, match="Owner: random_state must"):
+        check_random_state_of("Owner", value)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from sklearn.utils.validation import check_is_fitted
 from skimgfeat._base import ImageMap
 from skimgfeat._parallel import run_batches
 from skimgfeat._threads import one_blas_thread
-from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs
+from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_random_state_of
 from skimgfeat.descriptors._codec_file import read_codec, write_codec
-from skimgfeat.descriptors._quantized_pca import QuantizedPCA, check_codes, check_random_state_of
+from skimgfeat.descriptors._quantized_pca import QuantizedPCA, check_codes
 from skimgfeat.descriptors._ragged import as_failed, descriptors_of, has_failed, iter_chunks, with_descriptors
 
 _SELECTIONS = ("rank", "norm")

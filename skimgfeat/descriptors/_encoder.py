@@ -11,8 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._parallel import run_batches
 from skimgfeat._threads import one_blas_thread
-from skimgfeat._validation import check_choice, check_integer, check_n_jobs, check_number
-from skimgfeat.descriptors._quantized_pca import check_random_state_of
+from skimgfeat._validation import check_choice, check_integer, check_n_jobs, check_number, check_random_state_of
 from skimgfeat.descriptors._ragged import Images, descriptors_of, has_failed, has_geometry
 
 # Rows of a matrix product. The last block is filled up with zeros: BLAS rounds small products in other ways, and what

@@ -1,15 +1,14 @@
 """Principal components of rows, rounded to 8 or 4 bits each."""
 
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.decomposition import IncrementalPCA
-from sklearn.utils import check_array, check_random_state, gen_batches
+from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skimgfeat._validation import check_choice, check_integer, check_number
+from skimgfeat._validation import check_choice, check_integer, check_number, check_random_state_of
 from skimgfeat.descriptors._moments import Moments, principal_components, row_blocks
 from skimgfeat.descriptors._quantiles import ProjectionHistogram, ProjectionSample, Reservoir
 
@@ -107,18 +106,6 @@ def _check_quantile_range(owner, value):
     if not 0 <= low < high <= 100:
         raise ValueError(f"{owner}: quantile_range must hold percentages 0 <= low < high <= 100, got {value!r}.")
     return low, high
-
-
-def check_random_state_of(owner, value):
-    """Return the RandomState that ``value`` stands for."""
-    if value is None or isinstance(value, np.random.RandomState):
-        return check_random_state(value)
-    if not isinstance(value, Integral) or isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{owner}: random_state must be None, an integer or a numpy RandomState, got {value!r}.")
-    seed = int(value)
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"{owner}: random_state must be from 0 to 2**32 - 1, got {value!r}.")
-    return check_random_state(seed)
 
 
 def check_codes(owner, estimator):

@@ -3,9 +3,9 @@
 import warnings
 
 try:
-    from skimgfeat.kernels._kernels import handcrafted, hog, instruction_set
+    from skimgfeat.kernels._kernels import color_grid, handcrafted, hog, instruction_set, patch_features
 except ModuleNotFoundError:
-    from skimgfeat.kernels.reference import handcrafted, hog
+    from skimgfeat.kernels.reference import color_grid, handcrafted, hog, patch_features
 
     instruction_set = "reference"
     warnings.warn(
@@ -15,4 +15,4 @@ except ModuleNotFoundError:
         stacklevel=2,
     )
 
-__all__ = ["handcrafted", "hog", "instruction_set"]
+__all__ = ["color_grid", "handcrafted", "hog", "instruction_set", "patch_features"]

@@ -6,23 +6,37 @@
 
 #include "arena.hpp"
 #include "binary.hpp"
+#include "color_grid.hpp"
 #include "hog.hpp"
 #include "lbp.hpp"
 #include "otsu.hpp"
+#include "patches.hpp"
 #include "plan.hpp"
 
 namespace skimgfeat {
 namespace {
 
-template <typename T>
-bool hog_batch(const Images& images, const HogPlan& plan, const Rows& out) {
+// Images one by one, by a kernel that takes any type of pixel.
+template <typename Kernel, typename T, typename Plan>
+bool batch_of(const Images& images, const Plan& plan, const Rows& out) {
     Arena arena;
-    Hog hog(plan, images.rows, images.cols, images.channels, images.scale, arena);
+    Kernel kernel(plan, images.rows, images.cols, images.channels, images.scale, arena);
     if (arena.failed()) return false;
     const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(images.rows) * images.cols * images.channels;
     for (std::ptrdiff_t i = 0; i < images.count; ++i)
-        hog.run(static_cast<const T*>(images.data) + i * size, out.data + i * out.stride);
+        kernel.run(static_cast<const T*>(images.data) + i * size, out.data + i * out.stride);
     return true;
+}
+
+template <typename Kernel, typename Plan>
+bool batch(const Images& images, const Plan& plan, const Rows& out) {
+    switch (images.type) {
+        case PixelType::u8: return batch_of<Kernel, std::uint8_t>(images, plan, out);
+        case PixelType::u16: return batch_of<Kernel, std::uint16_t>(images, plan, out);
+        case PixelType::f32: return batch_of<Kernel, float>(images, plan, out);
+        case PixelType::f64: return batch_of<Kernel, double>(images, plan, out);
+    }
+    return false;
 }
 
 // Pillow's L: ITU-R 601 luma in 16-bit fixed point; floats keep the same weights.
@@ -108,14 +122,14 @@ bool handcrafted_width(const Images& images, const HandcraftedPlan& plan, const 
 namespace skimgfeat {
 namespace SKIMGFEAT_SET {
 
-bool hog(const Images& images, const HogPlan& plan, const Rows& out) {
-    switch (images.type) {
-        case PixelType::u8: return hog_batch<std::uint8_t>(images, plan, out);
-        case PixelType::u16: return hog_batch<std::uint16_t>(images, plan, out);
-        case PixelType::f32: return hog_batch<float>(images, plan, out);
-        case PixelType::f64: return hog_batch<double>(images, plan, out);
-    }
-    return false;
+bool hog(const Images& images, const HogPlan& plan, const Rows& out) { return batch<Hog>(images, plan, out); }
+
+bool color_grid(const Images& images, const ColorGridPlan& plan, const Rows& out) {
+    return batch<ColorGrid>(images, plan, out);
+}
+
+bool patch_features(const Images& images, const PatchPlan& plan, const Rows& out) {
+    return batch<Patches>(images, plan, out);
 }
 
 bool handcrafted(const Images& images, const HandcraftedPlan& plan, const Rows& out) {

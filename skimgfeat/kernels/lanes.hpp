@@ -28,6 +28,26 @@ using Lanes = LanesOf<8>;
 using HalfLanes = LanesOf<4>;
 #endif
 
+// As many floats as a register of the instruction set holds, for what has no sums across lanes.
+#if defined(__AVX512F__)
+constexpr int kWidest = 16;
+typedef float Widest __attribute__((vector_size(64)));
+#elif defined(__AVX2__) || !(defined(__GNUC__) || defined(__clang__))
+constexpr int kWidest = 8;
+using Widest = Lanes;
+#else
+constexpr int kWidest = 4;
+using Widest = HalfLanes;
+#endif
+
+inline Widest widest(float value) {
+    float v[kWidest];
+    for (float& lane : v) lane = value;
+    Widest lanes;
+    std::memcpy(&lanes, v, sizeof lanes);
+    return lanes;
+}
+
 inline Lanes load_lanes(const float* p) {
     Lanes lanes;
     std::memcpy(&lanes, p, sizeof lanes);

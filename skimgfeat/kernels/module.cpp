@@ -25,6 +25,8 @@ struct Kernels {
     const char* name;
     HogFunction hog;
     HandcraftedFunction handcrafted;
+    ColorGridFunction color_grid;
+    PatchFunction patch_features;
 };
 
 // The best copy this processor runs, or the one named by SKIMGFEAT_INSTRUCTION_SET (for tests and benchmarks).
@@ -38,18 +40,20 @@ Kernels choose_kernels() {
                         __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vpopcntdq");
-    if (avx512 && (name.empty() || name == "avx512")) return {"avx512", avx512::hog, avx512::handcrafted};
+    if (avx512 && (name.empty() || name == "avx512"))
+        return {"avx512", avx512::hog, avx512::handcrafted, avx512::color_grid, avx512::patch_features};
 #endif
 #if defined(SKIMGFEAT_HAS_AVX2)
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
                       __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
                       __builtin_cpu_supports("popcnt");
-    if (avx2 && (name.empty() || name == "avx2")) return {"avx2", avx2::hog, avx2::handcrafted};
+    if (avx2 && (name.empty() || name == "avx2"))
+        return {"avx2", avx2::hog, avx2::handcrafted, avx2::color_grid, avx2::patch_features};
 #endif
 #endif
     if (!name.empty() && name != "baseline")
         throw std::runtime_error("SKIMGFEAT_INSTRUCTION_SET=" + name + " is not available here");
-    return {"baseline", baseline::hog, baseline::handcrafted};
+    return {"baseline", baseline::hog, baseline::handcrafted, baseline::color_grid, baseline::patch_features};
 }
 
 const Kernels& kernels() {
@@ -93,6 +97,16 @@ Rows as_rows(const Out& out, const Images& images, std::ptrdiff_t needed) {
     return {out.data(), static_cast<std::ptrdiff_t>(out.stride(0))};
 }
 
+template <typename Function, typename Plan>
+void run(Function kernel, const Images& images, const Plan& plan, const Rows& rows) {
+    bool done;
+    {
+        nb::gil_scoped_release release;
+        done = kernel(images, plan, rows);
+    }
+    if (!done) throw std::bad_alloc();
+}
+
 BlockNorm as_norm(const std::string& name) {
     if (name == "L1") return BlockNorm::l1;
     if (name == "L1-sqrt") return BlockNorm::l1_sqrt;
@@ -125,12 +139,7 @@ void hog(const Batch& batch, const Out& out, double scale, int orientations, std
     const HogPlan plan = as_hog_plan(orientations, pixels_per_cell, cells_per_block, block_norm, transform_sqrt,
                                      is_signed, interpolate);
     const Rows rows = as_rows(out, images, hog_length(plan, images));
-    bool done;
-    {
-        nb::gil_scoped_release release;
-        done = kernels().hog(images, plan, rows);
-    }
-    if (!done) throw std::bad_alloc();
+    run(kernels().hog, images, plan, rows);
 }
 
 void handcrafted(const Batch& batch, const Out& out, double scale, const nb::dict& columns,
@@ -170,12 +179,60 @@ void handcrafted(const Batch& batch, const Out& out, double scale, const nb::dic
     plan.threshold = threshold.value_or(0.0);
     plan.dark = dark;
     const Rows rows = as_rows(out, images, needed);
-    bool done;
-    {
-        nb::gil_scoped_release release;
-        done = kernels().handcrafted(images, plan, rows);
-    }
-    if (!done) throw std::bad_alloc();
+    run(kernels().handcrafted, images, plan, rows);
+}
+
+void color_grid(const Batch& batch, const Out& out, double scale, const std::string& color_space,
+                std::pair<int, int> grid) {
+    const Images images = as_images(batch, scale);
+    if (images.channels != 1 && images.channels != 3) throw std::invalid_argument("images must have 1 or 3 channels");
+    if (grid.first < 1 || grid.second < 1 || grid.first > images.rows || grid.second > images.cols)
+        throw std::invalid_argument("a cell of the grid must hold a pixel");
+    const bool scaled = images.type == PixelType::u8 ? scale == 255 || scale == 1
+                                                     : images.type != PixelType::u16 || scale == 65535;
+    if (!scaled) throw std::invalid_argument("scale must be the full scale of the images' type");
+    ColorGridPlan plan{ColorSpace::rgb, grid.first, grid.second};
+    if (color_space == "lab") plan.space = ColorSpace::lab;
+    else if (color_space == "hsv") plan.space = ColorSpace::hsv;
+    else if (color_space != "rgb") throw std::invalid_argument("unknown color_space " + color_space);
+    const Rows rows = as_rows(out, images, static_cast<std::ptrdiff_t>(6) * plan.rows * plan.cols);
+    run(kernels().color_grid, images, plan, rows);
+}
+
+using Matrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Vector = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+void patch_features(const Batch& batch, const Out& out, double scale, const Matrix& weights, const Vector& offsets,
+                    std::optional<Vector> norms, double threshold, std::optional<double> contrast,
+                    std::pair<int, int> patch_size, int step, std::pair<int, int> pooling) {
+    const Images images = as_images(batch, scale);
+    if (patch_size.first < 1 || patch_size.second < 1 || patch_size.first > images.rows ||
+        patch_size.second > images.cols || step < 1)
+        throw std::invalid_argument("patches must fit into the images");
+    const int n_rows = (images.rows - patch_size.first) / step + 1, n_cols = (images.cols - patch_size.second) / step + 1;
+    if (pooling.first < 1 || pooling.second < 1 || pooling.first > n_rows || pooling.second > n_cols)
+        throw std::invalid_argument("a cell of the pooling must hold a patch");
+    const std::size_t size = static_cast<std::size_t>(patch_size.first) * patch_size.second * images.channels;
+    const std::size_t n_scores = weights.shape(1), n_atoms = norms ? norms->shape(0) : n_scores;
+    if (n_atoms < 1 || n_scores != n_atoms + (norms ? size : 0) || n_scores > kMostValues / size)
+        throw std::invalid_argument("weights must have a column for each atom and, with norms, value of a patch");
+    if (weights.shape(0) != size || offsets.shape(0) != n_scores)
+        throw std::invalid_argument("weights and offsets must have the lengths of patches and scores");
+    const PatchPlan plan{patch_size.first,
+                         patch_size.second,
+                         step,
+                         pooling.first,
+                         pooling.second,
+                         static_cast<int>(n_atoms),
+                         static_cast<int>(n_scores),
+                         weights.data(),
+                         offsets.data(),
+                         norms ? norms->data() : nullptr,
+                         static_cast<float>(threshold),
+                         contrast.has_value(),
+                         contrast.value_or(0.0)};
+    const std::ptrdiff_t needed = static_cast<std::ptrdiff_t>(n_atoms) * (norms ? 1 : 2) * pooling.first * pooling.second;
+    run(kernels().patch_features, images, plan, as_rows(out, images, needed));
 }
 
 }  // namespace
@@ -186,4 +243,9 @@ NB_MODULE(_kernels, m) {
           "pixels_per_cell"_a, "cells_per_block"_a, "block_norm"_a, "transform_sqrt"_a, "signed"_a, "interpolate"_a);
     m.def("handcrafted", &handcrafted, "images"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(), "scale"_a,
           "columns"_a, "threshold"_a.none(), "dark"_a, "hog"_a.none());
+    m.def("color_grid", &color_grid, "images"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(), "scale"_a,
+          "color_space"_a, "grid"_a);
+    m.def("patch_features", &patch_features, "images"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(), "scale"_a,
+          "weights"_a.noconvert(), "offsets"_a.noconvert(), "norms"_a.none(), "threshold"_a, "contrast"_a.none(),
+          "patch_size"_a, "step"_a, "pooling"_a);
 }

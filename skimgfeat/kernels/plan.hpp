@@ -43,14 +43,36 @@ struct HandcraftedPlan {
     HogPlan hog;
 };
 
-// Both return false where memory ran out.
+enum class ColorSpace { rgb, hsv, lab };
+
+struct ColorGridPlan {
+    ColorSpace space;
+    int rows, cols;  // of cells
+};
+
+struct PatchPlan {
+    int patch_rows, patch_cols, step, pool_rows, pool_cols;
+    int n_atoms, n_scores;
+    const float* weights;  // (values of a patch, n_scores)
+    const float* offsets;  // n_scores
+    const float* norms;    // n_atoms; null for soft thresholds
+    float threshold;
+    bool normalize;
+    double contrast;
+};
+
+// All return false where memory ran out.
 using HogFunction = bool (*)(const Images&, const HogPlan&, const Rows&);
 using HandcraftedFunction = bool (*)(const Images&, const HandcraftedPlan&, const Rows&);
+using ColorGridFunction = bool (*)(const Images&, const ColorGridPlan&, const Rows&);
+using PatchFunction = bool (*)(const Images&, const PatchPlan&, const Rows&);
 
 #define SKIMGFEAT_DECLARE(set)                                            \
     namespace set {                                                       \
     bool hog(const Images&, const HogPlan&, const Rows&);                 \
     bool handcrafted(const Images&, const HandcraftedPlan&, const Rows&); \
+    bool color_grid(const Images&, const ColorGridPlan&, const Rows&);    \
+    bool patch_features(const Images&, const PatchPlan&, const Rows&);    \
     }
 SKIMGFEAT_DECLARE(baseline)
 SKIMGFEAT_DECLARE(avx2)

@@ -7,6 +7,7 @@ tests, and what runs where they could not be built.
 from itertools import pairwise
 
 import numpy as np
+import skimage.color
 import skimage.feature
 import skimage.filters
 import skimage.measure
@@ -19,6 +20,11 @@ _EPSILON = 1e-7
 # scikit-image's constants of block normalization.
 _BLOCK_EPSILON = 1e-5
 _HYSTERESIS_CLIP = 0.2
+
+# What floats are rounded to, so that a color is the same in every type: 255 divides it.
+_LEVELS = 65535
+# Below it, hues cancel and their mean has no direction.
+_LEAST_RESULTANT = 1e-6
 
 
 def hog(
@@ -107,6 +113,69 @@ def handcrafted(images, out, *, scale, columns, threshold, dark, hog):
             else:
                 values = lbp(gray) if family == "lbp" else _OF_MASK[family](mask)
                 row[start : start + len(values)] = values
+
+
+def color_grid(images, out, *, scale, color_space, grid):
+    """Fill each row of ``out`` with mean and standard deviation of the colors in each cell of a grid.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, rows, cols, 1) or (n, rows, cols, 3), uint8, uint16, float32 or float64
+        The images; gray counts as RGB of three equal channels. Floats are clipped to [0, 1] and rounded to 65,536
+        levels.
+    out : ndarray of shape (n, 6 * grid rows * grid cols), float32
+        The result, laid out (cell row, cell col, channel, mean or deviation).
+    scale : float
+        The value that counts as 1: the full scale of an integer type.
+    color_space : {"rgb", "hsv", "lab"}
+        Of the result, as in scikit-image. The mean of hues is that of their directions, in turns, and 0 where these
+        cancel; their deviation is that of points on a circle with a circumference of 1.
+    grid : (int, int)
+        Number of cells along rows and columns. Cell i of n begins at row ``(i * rows) // n``, likewise for columns.
+    """
+    for image, row in zip(images, out, strict=True):
+        colors = _to_color_space(_rgb(image, scale), color_space)
+        row[:] = np.ravel([_color_statistics(cell, color_space) for cell in _cells(colors, grid)])
+
+
+def patch_features(images, out, *, scale, weights, offsets, norms, threshold, contrast, patch_size, step, pooling):
+    """Fill each row of ``out`` with how much the patches of an image resemble each atom, a mean for each cell.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, rows, cols, channels), uint8, uint16, float32 or float64
+        The images. A pixel counts as ``float32(value) / float32(scale)``.
+    out : ndarray of shape (n, k), float32
+        The result, laid out (cell row, cell col, above or below, atom), or (cell row, cell col, atom) with norms.
+    scale : float
+        The value that counts as 1.
+    weights : ndarray of shape (d, n_scores), float32
+        A patch x, raveled and normalized, has the scores ``x @ weights - offsets``.
+    offsets : ndarray of shape (n_scores,), float32
+        See weights.
+    norms : ndarray of shape (n_atoms,), float32, or None
+        None: every score s is an atom's, and becomes ``max(s - threshold, 0)`` and ``max(-s - threshold, 0)``.
+        Otherwise squared norms of atoms, whose scores are inner products with the whitened patch; the other d scores
+        are the whitened patch itself. An atom at distance z becomes ``max(mean of all z - z, 0)``.
+    threshold : float
+        Unused with norms.
+    contrast : float or None
+        What is added to the variance of a patch before it is centered and divided by its standard deviation; None
+        leaves patches as they are.
+    patch_size : (int, int)
+        Rows and columns.
+    step : int
+        Between the beginnings of neighboring patches.
+    pooling : (int, int)
+        Number of cells along rows and columns of patches, bounded as in :func:`color_grid`.
+    """
+    for image, row in zip(images, out, strict=True):
+        patches = sliding_patches(image.astype(np.float32) / np.float32(scale), patch_size, step)
+        if contrast is not None:
+            patches = normalized_patches(patches, contrast)
+        scores = patches @ weights.astype(float) - offsets
+        encoded = soft_thresholds(scores, threshold) if norms is None else triangles(scores, norms)
+        row[:] = np.ravel([cell.mean(axis=(0, 1)) for cell in _cells(encoded, pooling)])
 
 
 def luma(image):
@@ -371,3 +440,69 @@ def normalized_blocks(cells, cells_per_block, block_norm):
         blocks = np.minimum(blocks, _HYSTERESIS_CLIP)
         blocks = blocks / np.sqrt((blocks**2).sum(axis=within, keepdims=True) + _BLOCK_EPSILON**2)
     return blocks
+
+
+def sliding_patches(image, patch_size, step):
+    """Return every patch of an image in float64, raveled (row, col, channel): (patch rows, patch cols, values)."""
+    patches = np.lib.stride_tricks.sliding_window_view(image, patch_size, axis=(0, 1))[::step, ::step]
+    return np.moveaxis(patches, 2, -1).reshape(*patches.shape[:2], -1).astype(float)
+
+
+def normalized_patches(patches, contrast):
+    """Return patches less their mean, divided by the root of their variance plus ``contrast``."""
+    centered = patches - patches.mean(axis=-1, keepdims=True)
+    return centered / np.sqrt(np.square(centered).mean(axis=-1, keepdims=True) + contrast)
+
+
+def soft_thresholds(scores, threshold):
+    """Return by how much scores exceed the threshold, then by how much they fall below its negative."""
+    return np.concatenate([np.maximum(scores - threshold, 0), np.maximum(-scores - threshold, 0)], axis=-1)
+
+
+def triangles(scores, norms):
+    """Return by how much each atom is nearer to a patch than atoms are on average."""
+    products, whitened = scores[..., : len(norms)], scores[..., len(norms) :]
+    squares = np.square(whitened).sum(axis=-1, keepdims=True) - 2 * products + norms
+    distances = np.sqrt(np.maximum(squares, 0))
+    return np.maximum(distances.mean(axis=-1, keepdims=True) - distances, 0)
+
+
+def _rgb(image, scale):
+    """Return the colors of an image in [0, 1], float64, of shape (rows, cols, 3)."""
+    if image.dtype.kind == "f":
+        levels = np.clip(image, 0, 1) * image.dtype.type(_LEVELS) + image.dtype.type(0.5)
+        image, scale = np.floor(levels), _LEVELS
+    return np.broadcast_to(image / float(scale), (*image.shape[:2], 3))
+
+
+def _to_color_space(rgb, color_space):
+    """Return colors in another space; in HSV, a hue is its cosine and its sine."""
+    if color_space == "lab":
+        return skimage.color.rgb2lab(rgb)
+    if color_space == "rgb":
+        return rgb
+    hue, saturation, value = np.moveaxis(skimage.color.rgb2hsv(rgb), -1, 0)
+    angle = 2 * np.pi * hue
+    return np.stack([np.cos(angle), np.sin(angle), saturation, value], axis=-1)
+
+
+def _color_statistics(cell, color_space):
+    """Return mean and standard deviation of each channel."""
+    mean, deviation = cell.mean(axis=(0, 1)), cell.std(axis=(0, 1))
+    if color_space == "hsv":
+        cosine, sine, *means = mean
+        hue = np.arctan2(sine, cosine) / (2 * np.pi) % 1 if np.hypot(cosine, sine) >= _LEAST_RESULTANT else 0.0
+        # What float32 rounds up to a whole turn is red again.
+        mean = [np.float32(hue) % 1, *means]
+        deviation = [np.hypot(deviation[0], deviation[1]) / (2 * np.pi), *deviation[2:]]
+    return np.column_stack([mean, deviation])
+
+
+def _cells(values, grid):
+    """Yield the cells of a grid over the first two axes, row by row."""
+    row_bounds, col_bounds = (
+        [(i * length) // count for i in range(count + 1)] for length, count in zip(values.shape, grid, strict=False)
+    )
+    for top, bottom in pairwise(row_bounds):
+        for left, right in pairwise(col_bounds):
+            yield values[top:bottom, left:right]

@@ -11,7 +11,7 @@ from skimgfeat.kernels import instruction_set
 SCRIPT = """
 import hashlib, warnings
 import numpy as np
-from skimgfeat import HOG, HandcraftedFeatures
+from skimgfeat import HOG, ColorGrid, HandcraftedFeatures, PatchFeatures
 from skimgfeat.kernels import instruction_set
 
 rng = np.random.default_rng(0)
@@ -25,7 +25,14 @@ for rows, cols in [(28, 28), (33, 47), (20, 90)]:
             for interpolate in (False, True):
                 hog = HOG(orientations=11, pixels_per_cell=(5, 6), signed=signed, interpolate=interpolate)
                 digest.update(hog.fit_transform(batch))
-    digest.update(HOG(pixels_per_cell=(4, 4)).fit_transform(rng.random((3, rows, cols, 3))))
+    colors = rng.random((3, rows, cols, 3))
+    digest.update(HOG(pixels_per_cell=(4, 4)).fit_transform(colors))
+    for batch in (colors, rng.integers(0, 256, (3, rows, cols, 3), dtype=np.uint8)):
+        for space in ("lab", "hsv", "rgb"):
+            digest.update(ColorGrid(space, grid=(3, 5)).fit_transform(batch))
+        for encoding in ("soft_threshold", "triangle"):
+            patches = PatchFeatures(77, dictionary="random", encoding=encoding, max_patches=200, random_state=0)
+            digest.update(patches.fit_transform(batch))
 print(instruction_set, digest.hexdigest())
 """
 
