@@ -26,6 +26,7 @@ _PUBLIC = {
     "HandcraftedFeatures": "skimgfeat.features",
     "HuMoments": "skimgfeat.features",
     "ImageCollection": "skimgfeat.io",
+    "ImageGridDisplay": "skimgfeat.display",
     "ImageReader": "skimgfeat.preprocessing",
     "KeypointsDisplay": "skimgfeat.display",
     "MatchesDisplay": "skimgfeat.display",

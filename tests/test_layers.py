@@ -50,12 +50,14 @@ HEAVY = {
     "polars",
     "pooch",
     "pyarrow",
+    "requests",
     "safetensors",
     "skorch",
     "timm",
     "torch",
     "torchvision",
     "tqdm",
+    "urllib3",
 }
 
 # What np.load and torch.load must be told.

@@ -80,7 +80,7 @@ CODES = {
 OPTIONAL_COUNT = ([2.0, "2", True, [2]], [0, -1])
 NUMBER = [None, "0.5", True, [0.5], 1j]
 READING = {
-    "mode": ([None, 3, ["rgb"]], ["RGB", "color", ""]),
+    "mode": ([None, 3, ["rgb"]], ["RGB", "cmyk", ""]),
     "dtype": ([None, np.uint8, 8], ["float64", "u1", ""]),
     "orientation": ([None, 6, True], ["EXIF", "none", ""]),
     "draft": ([64, 64.0, "64", (64.0, 64), {64, 65}, True], [(), (64,), (0, 64), (64, -1), (1, 2, 3)]),
@@ -393,6 +393,11 @@ VALID = {
     "device": ["cpu"],
     "callbacks": [[], ()],
     "verbose": [np.True_],
+    "metric": ["cosine"],
+    "algorithm": ["hnsw"],
+    "n_links": [np.int64(4)],
+    "ef_construction": [np.int64(7)],
+    "ef_search": [np.int64(7)],
     "grid": [[2, 3], np.array([3, 2])],
     "n_atoms": [np.int64(3)],
     "patch_size": [[4, 5], np.array([5, 4])],
@@ -403,11 +408,6 @@ VALID = {
     "reg_contrast": [None, np.float32(0.5), 1],
     "reg_whiten": [None, np.float32(0.5), 1],
     "max_patches": [np.int64(60)],
-    "metric": ["cosine"],
-    "algorithm": ["hnsw"],
-    "n_links": [np.int64(4)],
-    "ef_construction": [np.int64(7)],
-    "ef_search": [np.int64(7)],
 }
 # Where a parameter means something else than in the estimators above.
 VALID_OF = {

@@ -13,9 +13,11 @@ from skimgfeat import __version__
 from skimgfeat.cli._arguments import ArgumentParser, CommandError, UsageError, first_line
 from skimgfeat.cli._benchmark import add_parser as add_benchmark
 from skimgfeat.cli._codec import add_parser as add_codec
+from skimgfeat.cli._crop import add_parser as add_crop
 from skimgfeat.cli._demo import add_parser as add_demo
 from skimgfeat.cli._extract import add_parser as add_extract
 from skimgfeat.cli._info import add_parser as add_info
+from skimgfeat.cli._openimages import add_parser as add_openimages
 from skimgfeat.cli._sift import add_parser as add_sift
 from skimgfeat.cli._verify import add_parser as add_verify
 
@@ -72,7 +74,18 @@ def _make_parser():
     )
     parser.add_argument("--version", action="version", version=f"skimgfeat {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for add_parser in (add_demo, add_extract, add_info, add_verify, add_sift, add_codec, add_benchmark):
+    commands = (
+        add_demo,
+        add_extract,
+        add_crop,
+        add_info,
+        add_verify,
+        add_sift,
+        add_codec,
+        add_openimages,
+        add_benchmark,
+    )
+    for add_parser in commands:
         add_parser(subparsers)
     return parser
 

@@ -70,12 +70,13 @@ def _measure(folder, job, n_sample):
 
 
 def _rows(table, job):
-    """Return the rows of features in a chunk; of descriptors, how many each item has."""
+    """Return the rows of features or pixels in a chunk; of descriptors, how many each item has."""
     from skimgfeat.jobs._readers import _split
 
-    if job["features"]["kind"] == "rows":
-        return _split(table, job)[1]
-    return table["count"].to_numpy()[:, None]
+    if job["features"]["kind"] == "ragged":
+        return table["count"].to_numpy()[:, None]
+    rows = _split(table, job)[1]
+    return rows.reshape(len(rows), -1)
 
 
 def _as_json(row):
@@ -102,8 +103,10 @@ def _print(account, job, statistics, sample):
         show(f"{name}: {', '.join(f'{key} {value}' for key, value in job[name].items())}")
     show(f"chunks of {job['chunk_size']}")
     names = job["features"].get("names")
-    show("\nfeatures" if names else "\ndescriptors of an item")
+    show("\n" + {"rows": "features", "ragged": "descriptors of an item", "images": "images"}[job["features"]["kind"]])
     columns = f"{len(names):,} columns, {names[0]} to {names[-1]}; " if names else ""
+    if "shape" in job["features"]:
+        columns = f"{' x '.join(map(str, job['features']['shape']))}; "
     show(
         f"{statistics['rows']:,} rows, {statistics['nan_rows']:,} of them NaN; {columns}"
         f"{statistics['bytes'] / 1e6:,.1f} MB on disk"

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 
 from skimgfeat.cli._arguments import CommandError, UsageError, first_line
 from skimgfeat.cli._show import show_account
@@ -12,24 +13,30 @@ _OPTIONS = ("chunk_size", "on_error", "max_error_rate", "item_timeout", "layout"
 
 def extract_to_folder(args, pipeline, X, y):
     """Run the job, show its account however it ends, and return the exit code."""
-    from skimgfeat.io import ImageError
     from skimgfeat.io._sources import is_address
-    from skimgfeat.jobs import Interrupted, extract, write_csv
+    from skimgfeat.jobs import extract, write_csv
 
     if args.csv and is_address(args.output):
         raise UsageError(f"--csv writes to a disk, and {args.output!r} is an address")
-    options = {name: getattr(args, name) for name in _OPTIONS if getattr(args, name) is not None}
-    try:
-        account = extract(
-            pipeline,
-            X,
-            args.output,
-            y=y,
-            n_jobs=args.jobs,
-            resume=not args.no_resume,
-            progress=not args.quiet,
-            **options,
+    account = run_job(args, _OPTIONS, partial(extract, pipeline, X, args.output, y=y))
+    if account.listed != len(X):
+        _note(
+            f"{args.output!r} holds a job over {account.listed} images, and {len(X)} are chosen now: "
+            "take another OUTPUT for these"
         )
+    if args.csv:
+        write_csv(args.output, os.path.join(args.output, "features.csv"))
+    return exit_code(account)
+
+
+def run_job(args, names, job):
+    """Run a job with the options of these names that were given, show its account however it ends, and return it."""
+    from skimgfeat.io import ImageError
+    from skimgfeat.jobs import Interrupted
+
+    options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    try:
+        account = job(n_jobs=args.jobs, resume=not args.no_resume, progress=not args.quiet, **options)
     except Interrupted as interruption:
         show_account(args, interruption.account)
         raise KeyboardInterrupt("interrupted: the same command goes on from here") from interruption
@@ -42,13 +49,11 @@ def extract_to_folder(args, pipeline, X, y):
     except (FileExistsError, TypeError, ValueError) as error:
         raise UsageError(first_line(error)) from error
     show_account(args, account)
-    if account.listed != len(X):
-        _note(
-            f"{args.output!r} holds a job over {account.listed} images, and {len(X)} are chosen now: "
-            "take another OUTPUT for these"
-        )
-    if args.csv:
-        write_csv(args.output, os.path.join(args.output, "features.csv"))
+    return account
+
+
+def exit_code(account):
+    """Return the exit code of a job that has ended."""
     return _ITEM_ERRORS if account.error else 0
 
 

@@ -26,6 +26,14 @@ def make_table(pa, columns):
     return pa.table(arrays, names=list(types))
 
 
+def as_truth(values):
+    """Return numbers as truth values: 1 is true, 0 false, and anything else, -1 among it, null."""
+    from pyarrow import compute
+
+    is_true = compute.equal(values, 1)
+    return compute.if_else(compute.or_(is_true, compute.equal(values, 0)), is_true, None)
+
+
 def safe_paths(paths):
     """Return paths, a pyarrow array, with null in place of those that could lead out of a folder."""
     from pyarrow import compute
@@ -58,7 +66,7 @@ def check_frame(owner, to):
 
 
 def as_frame(table, to):
-    """Return a pyarrow table as what was asked for; flags and rotations may be missing in pandas, too."""
+    """Return a pyarrow table as what was asked for; flags and integers may be missing in pandas, too."""
     if to == "arrow":
         return table
     if to == "polars":
@@ -68,5 +76,5 @@ def as_frame(table, to):
     import pandas
     import pyarrow as pa
 
-    nullable = {pa.bool_(): pandas.BooleanDtype(), pa.int16(): pandas.Int16Dtype()}
+    nullable = {pa.bool_(): pandas.BooleanDtype(), pa.int16(): pandas.Int16Dtype(), pa.int64(): pandas.Int64Dtype()}
     return table.to_pandas(types_mapper=nullable.get)

@@ -1,17 +1,16 @@
 """The metadata of Open Images."""
 
-import csv
-import io
+import base64
+import binascii
 import os
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
 from skimgfeat._validation import check_choice, check_flag
-from skimgfeat.datasets._boxes import FLAGS, as_frame, check_frame, group_photos, make_table, safe_paths
-from skimgfeat.io._files import open_regular
+from skimgfeat.datasets._boxes import FLAGS, as_frame, as_truth, check_frame, group_photos, make_table, safe_paths
+from skimgfeat.datasets._open_images_files import find_file, iter_table, read_class_names
 from skimgfeat.io._parquet import import_pyarrow
 
 _OWNER = "OpenImages"
@@ -29,72 +28,9 @@ _IMAGES = (
     "{subset}-images-ids.csv",
     "image_ids_and_rotation.csv",
 )
+_PHOTO_COLUMNS = ("path", "url", "md5", "n_bytes", "rotation", "group")
 _FLAG_COLUMNS = {name: f"Is{''.join(map(str.title, name.split('_')[1:]))}" for name in FLAGS}
 _COORDINATE_COLUMNS = {"x_min": "XMin", "y_min": "YMin", "x_max": "XMax", "y_max": "YMax"}
-_BLOCK_BYTES = 16 << 20
-_HEADER_BYTES = 1 << 16
-
-
-def _find(folder, subset, patterns):
-    """Return the file that the first pattern finds, the newest version of it; None where there is none."""
-    places = [folder] if subset is None else [folder, folder / subset]
-    files = [path for place in places if place.is_dir() for path in sorted(place.iterdir())]
-    for pattern in patterns:
-        name = pattern.format(subset=subset)
-        found = [path for path in files if path.name == name or fnmatchcase(path.name, f"oidv[0-9]-{name}")]
-        if found:
-            return max(found, key=lambda path: (path.name != name, path.name))
-    return None
-
-
-def _read_class_names(path):
-    """Return the names of the classes by their ids."""
-    with open_regular(path) as file:
-        text = file.read().decode("utf-8-sig")
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
-    if rows and rows[0][0] == "LabelName":
-        del rows[0]
-    if not rows or any(len(row) != 2 for row in rows):
-        raise ValueError(f"{_OWNER}: {str(path)!r} must hold two columns, the id of a class and its name.")
-    return dict(rows)
-
-
-def _read_header(path):
-    with open_regular(path) as file:
-        line = file.read(_HEADER_BYTES).split(b"\n", 1)[0].decode("utf-8-sig", "replace")
-    return next(csv.reader([line.rstrip("\r")]), [])
-
-
-def _open_table(path, types, required):
-    """Open a CSV file for reading block by block; columns that it lacks hold no values."""
-    from pyarrow import csv as arrow_csv
-
-    header = _read_header(path)
-    missing = [name for name in required if name not in header]
-    if missing:
-        raise ValueError(f"{_OWNER}: {str(path)!r} has no column {', '.join(missing)}; its columns are {header}.")
-    return arrow_csv.open_csv(
-        path,
-        read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values="Title" in header),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types=types,
-            include_columns=list(types),
-            include_missing_columns=True,
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
-
-
-def _iter_table(path, types, required):
-    """Yield the record batches of a CSV file; raise ValueError, which names it, for one that is damaged."""
-    import pyarrow as pa
-
-    try:
-        yield from _open_table(path, types, required)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{_OWNER}: {str(path)!r} cannot be read: {error}") from error
 
 
 class OpenImages:
@@ -102,7 +38,7 @@ class OpenImages:
 
     Reads the files as they are published at https://storage.googleapis.com/openimages/web/download.html, of version 4
     (``2018_04``) to 7, with or without the column ``Rotation``: descriptions of classes, boxes, and images with their
-    addresses. Nothing is downloaded.
+    addresses. Nothing is downloaded: :func:`download_images` does that.
 
     Parameters
     ----------
@@ -138,8 +74,10 @@ class OpenImages:
 
     See Also
     --------
+    download_images : Downloads the photos.
     load_voc_boxes, load_coco_boxes : The same table from other formats.
     skimgfeat.BBoxCrop : Cuts the boxes out of the photos.
+    build_box_dataset : Cuts all of them out once, in a long run.
 
     Notes
     -----
@@ -184,9 +122,9 @@ class OpenImages:
         self._subset = check_choice(_OWNER, "subset", subset, _SUBSETS)
         self._paths = check_choice(_OWNER, "paths", paths, _PATHS)
         self._folder = Path(os.fsdecode(folder))
-        self._names = _read_class_names(self._find(None, _CLASSES))
+        self._names = read_class_names(self._find(None, _CLASSES))
         self._boxes = self._find(subset, _BOXES)
-        self._images = _find(self._folder, subset, _IMAGES) if paths == "id" else self._find(subset, _IMAGES)
+        self._images = find_file(self._folder, subset, _IMAGES) if paths == "id" else self._find(subset, _IMAGES)
 
     @property
     def class_names(self):
@@ -252,8 +190,61 @@ class OpenImages:
         columns = self._select(self._class_ids(classes), flags)
         return as_frame(make_table(self._pa, columns | self._describe_photos(columns["image_id"])), to)
 
+    def photos(self, image_ids=None, *, base_url="https://open-images-dataset.s3.amazonaws.com/", to="pandas"):
+        """Read where photos can be had, for :func:`download_images`.
+
+        Parameters
+        ----------
+        image_ids : sequence of str or None, default=None
+            Whose photos, such as the column ``image_id`` of :meth:`boxes`, repeated as they are; None for those of all
+            images in the file of images.
+        base_url : str
+            With ``paths="id"``, the folder on the web that holds ``<subset>/<ImageID>.jpg``: by default, that of the
+            copies whose longer side is 1024 pixels at most.
+        to : {"pandas", "polars", "arrow"}, default="pandas"
+            As for :meth:`boxes`.
+
+        Returns
+        -------
+        photos : data frame or pyarrow.Table
+            A row a photo, in the order of ``image_ids``, with the columns
+
+            - ``image_id`` (str): of several with the same address, the first, unless ``paths="id"``;
+            - ``path`` (str or null), ``rotation`` and ``group``: as of :meth:`boxes`;
+            - ``url`` (str or null);
+            - ``md5`` (str or null) and ``n_bytes`` (int or null): sum, in hexadecimal digits, and size of the photo's
+              file, where the file of images has them; null with ``paths="id"``, since they are not those of the copies.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a parameter that cannot be used, and files that are damaged.
+        FileNotFoundError
+            For all images, where there is no file of images.
+        ImportError
+            Where ``to`` names a library that is not installed.
+        """
+        check_frame(_OWNER, to)
+        if not isinstance(base_url, str):
+            raise TypeError(f"{_OWNER}: base_url must be a string, got {base_url!r}.")
+        from pyarrow import compute
+
+        pa = self._pa
+        ids = self._unique_ids(image_ids)
+        columns = {"rotation": pa.nulls(len(ids), pa.int16())} | self._describe_photos(ids)
+        rows = np.arange(len(ids))
+        if self._paths == "id":
+            prefix = f"{base_url.rstrip('/')}/{self._subset}/"
+            columns["url"] = compute.binary_join_element_wise(prefix, columns["path"], "")
+            columns |= {"md5": pa.nulls(len(ids), pa.string()), "n_bytes": pa.nulls(len(ids), pa.int64())}
+        else:
+            columns |= self._read_originals(ids)
+            _, rows = np.unique(columns["group"].dictionary_encode().indices.to_numpy(), return_index=True)
+        table = pa.table({"image_id": ids, **{name: columns[name] for name in _PHOTO_COLUMNS}})
+        return as_frame(table.take(pa.array(np.sort(rows))), to)
+
     def _find(self, subset, patterns):
-        path = _find(self._folder, subset, patterns)
+        path = find_file(self._folder, subset, patterns)
         if path is None:
             names = " or ".join(pattern.format(subset=subset) for pattern in patterns)
             raise FileNotFoundError(f"{_OWNER}: there is no {names} in {str(self._folder)!r}.")
@@ -285,11 +276,11 @@ class OpenImages:
         kinds |= dict.fromkeys(_COORDINATE_COLUMNS, pa.float64()) | dict.fromkeys(FLAGS, pa.bool_())
         selected = [pa.schema(kinds).empty_table()]
         n_lines = 0
-        for batch in _iter_table(self._boxes, required | dict.fromkeys(_FLAG_COLUMNS.values(), pa.float32()), required):
+        for batch in iter_table(self._boxes, required | dict.fromkeys(_FLAG_COLUMNS.values(), pa.float32()), required):
             columns = {"line": pa.array(np.arange(n_lines, n_lines + batch.num_rows))}
             columns |= {name: batch[name] for name in texts}
             columns |= {name: batch[column] for name, column in _COORDINATE_COLUMNS.items()}
-            columns |= {name: _as_truth(batch[column]) for name, column in _FLAG_COLUMNS.items()}
+            columns |= {name: as_truth(batch[column]) for name, column in _FLAG_COLUMNS.items()}
             n_lines += batch.num_rows
             keep = pa.array(np.ones(batch.num_rows, dtype=bool))
             if class_ids is not None:
@@ -313,6 +304,33 @@ class OpenImages:
             **columns,
         }
 
+    def _unique_ids(self, image_ids):
+        """Return ids, each once, as an array of pyarrow."""
+        if image_ids is None:
+            images = self._images or self._find(self._subset, _IMAGES)
+            batches = iter_table(images, {"ImageID": self._pa.string()}, ["ImageID"])
+            return self._pa.chunked_array([batch["ImageID"] for batch in batches], self._pa.string()).unique()
+        if isinstance(image_ids, str) or not hasattr(image_ids, "__iter__"):
+            raise TypeError(f"{_OWNER}: image_ids must be None or a sequence of ids, got {image_ids!r}.")
+        return self._pa.array(image_ids, self._pa.string()).unique()
+
+    def _read_originals(self, image_ids):
+        """Return address, MD5 sum and size of images, from the file of images block by block."""
+        from pyarrow import compute
+
+        pa = self._pa
+        types = dict.fromkeys(("ImageID", "OriginalURL", "OriginalMD5"), pa.string()) | {"OriginalSize": pa.int64()}
+        wanted = [
+            pa.Table.from_batches([batch]).filter(compute.is_in(batch["ImageID"], value_set=image_ids))
+            for batch in iter_table(self._images, types, ["ImageID", "OriginalURL"])
+        ]
+        table = pa.concat_tables([pa.schema(types).empty_table(), *wanted])
+        columns = {name: _join_chunks(table[name]) for name in types}
+        places = compute.index_in(image_ids, value_set=columns["ImageID"])
+        sums = pa.array(map(_as_hexadecimal, columns["OriginalMD5"].to_pylist()), pa.string())
+        columns = {"url": columns["OriginalURL"], "md5": sums, "n_bytes": columns["OriginalSize"]}
+        return {name: column.take(places) for name, column in columns.items()}
+
     def _describe_photos(self, image_ids):
         """Return path, rotation and group of images."""
         from pyarrow import compute
@@ -333,7 +351,7 @@ class OpenImages:
 
         pa = self._pa
         types = {"ImageID": pa.string(), "OriginalURL": pa.string(), "Rotation": pa.float32()}
-        batches = list(_iter_table(self._images, types, ["ImageID", "OriginalURL"]))
+        batches = list(iter_table(self._images, types, ["ImageID", "OriginalURL"]))
         table = pa.Table.from_batches(batches, pa.schema(types))
         image_ids, urls = (_join_chunks(table[name]) for name in ("ImageID", "OriginalURL"))
         codes = urls.dictionary_encode()
@@ -352,12 +370,13 @@ class OpenImages:
         }
 
 
-def _as_truth(values):
-    """Return 1 as true, 0 as false, and anything else, -1 among it, as null."""
-    from pyarrow import compute
-
-    is_true = compute.equal(values, 1)
-    return compute.if_else(compute.or_(is_true, compute.equal(values, 0)), is_true, None)
+def _as_hexadecimal(text):
+    """Return an MD5 sum, which is published in base64, in hexadecimal digits; None for what is none."""
+    try:
+        digest = base64.b64decode(text or "", validate=True)
+    except binascii.Error:
+        return None
+    return digest.hex() if len(digest) == 16 else None
 
 
 def _join_chunks(column):

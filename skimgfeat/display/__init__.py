@@ -1,7 +1,8 @@
 """Pictures of what the estimators see."""
 
+from skimgfeat.display._image_grid import ImageGridDisplay
 from skimgfeat.display._keypoints import KeypointsDisplay
 from skimgfeat.display._matches import MatchesDisplay
 from skimgfeat.display._similarity import SimilarityDisplay
 
-__all__ = ["KeypointsDisplay", "MatchesDisplay", "SimilarityDisplay"]
+__all__ = ["ImageGridDisplay", "KeypointsDisplay", "MatchesDisplay", "SimilarityDisplay"]

@@ -45,7 +45,7 @@ class ImageCollection:
     root : path-like or None, default=None
         A folder (or address) that all sources must be relative paths inside of; a path that leads out of it is an
         error of its image. Give it for paths that come from others.
-    mode : {"rgb", "gray"}, default="rgb"
+    mode : {"rgb", "gray", "color"}, default="rgb"
         What every image becomes; see :func:`skimgfeat.io.decode_image`.
     dtype : {"uint8", "uint16", "float32"}, default="uint8"
         What the pixels are scaled to.
@@ -233,7 +233,7 @@ class ImageCollection:
     @property
     def channels(self):
         """What follows (rows, cols) in the shape of an image: (3,) for RGB, () for gray."""
-        return (3,) if self._decoding["mode"] == "rgb" else ()
+        return () if self._decoding["mode"] == "gray" else (3,)
 
     @property
     def dtype(self):

@@ -17,9 +17,10 @@ _STEPS = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1),
 _BACK = {6: 8, 8: 6}
 # Modes of Pillow that hold no color.
 _GRAY_MODES = ("1", "L", "LA", "La", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_BAND_ROWS = 16
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
-MODES = ("rgb", "gray")
+MODES = ("rgb", "gray", "color")
 DTYPES = ("uint8", "uint16", "float32")
 ORIENTATIONS = ("exif", "ignore")
 #: Pillow's own limit: a quarter of a gigabyte of RGB.
@@ -42,6 +43,8 @@ class ImageError(ValueError):
         - ``too_many_pixels``: refused by its header;
         - ``non_finite``, ``bad_range``: NaN, or numbers without a known full scale;
         - ``bad_box`` (NaN, or corners in the wrong order), ``empty_box``, ``outside_image``: nothing to cut out of it;
+        - ``gray``: no color in it, where only color is wanted;
+        - ``duplicate``, ``placeholder``, ``unknown_class``, ``unknown_flag``: left out of a data set of boxes;
         - ``too_small``, ``failed``: read, but a later step cannot use it;
         - ``crashed``, ``timeout``: the process that worked on it died, or had to be stopped.
     message : str
@@ -78,9 +81,9 @@ def decode_image(data, *, mode=None, dtype="uint8", orientation="exif", draft=No
     ----------
     data : bytes
         A JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF file.
-    mode : {"rgb", "gray"} or None, default=None
-        What every image becomes. Gray is ITU-R 601 luma, Pillow's mode "L". None leaves gray images gray and makes all
-        others RGB.
+    mode : {"rgb", "gray", "color"} or None, default=None
+        What every image becomes. Gray is ITU-R 601 luma, Pillow's mode "L". "color" is RGB, and an image whose red,
+        green and blue are the same everywhere is an error. None leaves gray images gray and makes all others RGB.
     dtype : {"uint8", "uint16", "float32"}, default="uint8"
         What the pixels are scaled to: 0 to 255, 0 to 65535, or 0 to 1. Files of 16 bits and floats keep more than 8
         bits only in gray; Pillow decodes color to 8 bits.
@@ -102,9 +105,9 @@ def decode_image(data, *, mode=None, dtype="uint8", orientation="exif", draft=No
     Raises
     ------
     ImageError
-        With the code ``empty``, ``unidentified``, ``truncated``, ``too_many_pixels``, ``non_finite`` (NaN or
-        infinities) or ``bad_range`` (floats outside [0, 1], and integers of 32 bits or with a sign, which have no
-        known full scale).
+        With the code ``empty``, ``unidentified``, ``truncated``, ``too_many_pixels``, ``gray`` (with ``mode="color"``),
+        ``non_finite`` (NaN or infinities) or ``bad_range`` (floats outside [0, 1], and integers of 32 bits or with a
+        sign, which have no known full scale).
     TypeError, ValueError
         For a parameter that cannot be used.
 
@@ -193,6 +196,11 @@ def _orientation(image):
 
 def _convert(image, mode):
     """Return the pixels as uint8, uint16 or float32, gray or RGB."""
+    if mode == "color":
+        pixels = _convert(image, "rgb")
+        if not _has_color(pixels):
+            raise ImageError("gray", "the image has no color")
+        return pixels
     if mode is None:
         mode = "gray" if image.mode in _GRAY_MODES else "rgb"
     if image.mode == "I":
@@ -206,7 +214,15 @@ def _convert(image, mode):
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     if image.mode not in ("L", "RGB"):
         image = image.convert("RGB" if mode == "rgb" or image.mode not in _GRAY_MODES else "L")
-    return np.array(image.convert("L" if mode == "gray" else "RGB"))
+    wanted = "L" if mode == "gray" else "RGB"
+    # Pillow copies an image that has its mode already.
+    return np.array(image if image.mode == wanted else image.convert(wanted))
+
+
+def _has_color(pixels):
+    """Tell whether red, green and blue differ anywhere; most photos tell within their first rows."""
+    bands = (pixels[start : start + _BAND_ROWS] for start in range(0, len(pixels), _BAND_ROWS))
+    return any((band != band[..., :1]).any() for band in bands)
 
 
 def _convert_deep(image, mode):

@@ -13,7 +13,7 @@ from skimgfeat.io import ImageError
 from skimgfeat.jobs._account import ERROR, OK, PARTIAL
 from skimgfeat.jobs._folder import JobFolder
 from skimgfeat.jobs._items import escape, item_columns
-from skimgfeat.jobs._layouts import Ragged, Rows
+from skimgfeat.jobs._layouts import Images, Ragged, Rows
 from skimgfeat.jobs._watchdog import Watchdog
 
 
@@ -23,7 +23,7 @@ class Job:
 
     output: str
     estimator: Any
-    layout: Rows | Ragged
+    layout: Rows | Ragged | Images
     compression: str
     on_error: str
     item_timeout: float | None
@@ -145,17 +145,26 @@ def _make_table(job, start, items, features, failures, notes):
 
     statuses = [ERROR if place in failures else PARTIAL if place in notes else OK for place in range(len(items))]
     paths = items.names or [""] * len(items)
+    ids = {} if items.id_name is None else {items.id_name: items.columns[items.id_name].to_pylist()}
     summary = {
         "start": start,
         "stop": start + len(items),
         **{status: statuses.count(status) for status in (OK, PARTIAL, ERROR)},
         "errors": [
-            {"index": start + place, "image_path": escape(paths[place]), "code": error.code, "message": error.message}
+            {
+                "index": start + place,
+                **{name: values[place] for name, values in ids.items()},
+                "image_path": escape(paths[place]),
+                "code": error.code,
+                "message": error.message,
+            }
             for place, error in sorted(failures.items())
         ],
     }
     columns = {"index": pa.array(np.arange(start, start + len(items)))}
-    if items.names is not None:
+    if items.columns is not None:
+        columns["image_path"] = pa.array(map(escape, paths), pa.string())
+    elif items.names is not None:
         columns.update((name, pa.array(values, pa.string())) for name, values in item_columns(paths).items())
     if items.y is not None:
         columns["label"] = pa.array(items.y)
@@ -164,6 +173,8 @@ def _make_table(job, start, items, features, failures, notes):
     columns["status"] = pa.array(statuses, pa.string())
     columns["code"] = pa.array(codes, pa.string())
     columns["message"] = pa.array([escape(messages.get(place, "")) for place in range(len(items))], pa.string())
+    if items.columns is not None:
+        columns.update(zip(items.columns.column_names, items.columns.columns, strict=True))
     columns.update(job.layout.columns(features))
     table = pa.table(columns)
     if job.on_error == "skip":

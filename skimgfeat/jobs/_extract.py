@@ -27,7 +27,7 @@ from skimgfeat.preprocessing import ImageReader
 _OWNER = "extract"
 _FORMAT = 1
 _ON_ERROR = ("record", "raise", "skip")
-_LAYOUTS = ("list", "wide")
+_LAYOUTS = ("list", "wide", "images")
 # What decides pixels and features; another version of any of it can change a number.
 _PACKAGES = (
     "skimgfeat",
@@ -41,7 +41,6 @@ _PACKAGES = (
 )
 _N_CHUNKS = 64
 _CHUNK_ITEMS = (8, 1024)
-_CHUNK_BYTES = 64 << 20
 # How many images are looked at for one that can be read and used.
 _N_CANDIDATES = 10
 _N_TRIAL = 8
@@ -87,22 +86,24 @@ def extract(
     y : array-like of shape (n_items,) or None, default=None
         Labels, written into a column of their own.
     chunk_size : int or None, default=None
-        Items of a chunk. None makes some 64 chunks of 8 to 1024 items, none above 64 MB.
+        Items of a chunk. None makes some 64 chunks of 8 to 1024 items, none above 64 MB, or 16 MB of images.
     n_jobs : int or None, default=None
         Number of worker processes. None is 1 unless a ``joblib.parallel_config`` says otherwise, which also decides
         where they run: ``parallel_config("dask")`` takes a cluster; ``parallel_config("threading")`` takes threads of
         this process, which an item can then kill.
     on_error : {"record", "raise", "skip"}, default="record"
-        What happens to an item that fails. "record" writes a row of NaN with the code and message of the error. "skip"
-        writes no row. "raise" stops the run with its error. In any case it is in the account and in ``errors.csv``.
+        What happens to an item that fails. "record" writes a row of NaN, or a missing image, with the code and message
+        of the error. "skip" writes no row. "raise" stops the run with its error. In any case it is in the account and
+        in ``errors.csv``.
     max_error_rate : float or None, default=None
         The run stops when more than this share of the items has failed, judged from 100 items on.
     item_timeout : float or None, default=60.0
         Seconds that an item may take before it counts as hanging; None for no limit. Items that are transformed
         together share it at first, and get as much each when they need it.
-    layout : {"list", "wide"}, default="list"
+    layout : {"list", "wide", "images"}, default="list"
         "list" keeps an item's features in one column ``features``, a fixed-size list, which reads several times quicker
-        where there are many; "wide" has a column a feature.
+        where there are many; "wide" has a column a feature. "images" is for steps that give images of one shape: the
+        bytes of each are one value of the column ``image``.
     prefix : str or None, default=None
         With ``layout="wide"``, columns are called this and a number, from 0. None calls them as the estimator's
         ``get_feature_names_out``.
@@ -167,11 +168,40 @@ def extract(
     (100, 81)
     """
     import_pyarrow(_OWNER)
-    check_n_jobs(_OWNER, n_jobs)
-    _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout, prefix, compression, resume)
+    options = {
+        "chunk_size": chunk_size,
+        "n_jobs": n_jobs,
+        "on_error": on_error,
+        "max_error_rate": max_error_rate,
+        "item_timeout": item_timeout,
+        "layout": layout,
+        "prefix": prefix,
+        "compression": compression,
+        "resume": resume,
+    }
+    check_options(_OWNER, **options)
     estimator, X = _split_reader(estimator, X)
     check_transformer(estimator)
-    items = as_items(X, y)
+    return run_items(estimator, as_items(X, y), output, progress=progress, **options)
+
+
+def run_items(
+    estimator,
+    items,
+    output,
+    *,
+    chunk_size,
+    n_jobs,
+    on_error,
+    max_error_rate,
+    item_timeout,
+    layout,
+    prefix,
+    compression,
+    resume,
+    progress,
+):
+    """Do what :func:`extract` does, with items and options that are checked."""
     folder = JobFolder(output)
     _check_output(folder, resume)
     estimator = on_one_thread(estimator)
@@ -207,22 +237,26 @@ def extract(
         return Run(folder, job, items.located(), stored["chunk_size"], workers, max_error_rate, progress).finish()
 
 
-def _check_parameters(chunk_size, on_error, max_error_rate, item_timeout, layout, prefix, compression, resume):
+def check_options(
+    owner, *, chunk_size, n_jobs, on_error, max_error_rate, item_timeout, layout, prefix, compression, resume
+):
+    """Raise TypeError or ValueError for an option of a run that cannot be used."""
+    check_n_jobs(owner, n_jobs)
     if chunk_size is not None:
-        check_integer(_OWNER, "chunk_size", chunk_size, minimum=1)
-    check_choice(_OWNER, "on_error", on_error, _ON_ERROR)
+        check_integer(owner, "chunk_size", chunk_size, minimum=1)
+    check_choice(owner, "on_error", on_error, _ON_ERROR)
     for name, value in (("max_error_rate", max_error_rate), ("item_timeout", item_timeout)):
         if (
             value is not None
-            and check_number(_OWNER, name, value) <= 0
+            and check_number(owner, name, value) <= 0
             and not (name == "max_error_rate" and value == 0)
         ):
-            raise ValueError(f"{_OWNER}: {name} must be positive, got {value!r}.")
-    check_choice(_OWNER, "layout", layout, _LAYOUTS)
+            raise ValueError(f"{owner}: {name} must be positive, got {value!r}.")
+    check_choice(owner, "layout", layout, _LAYOUTS)
     if prefix is not None and (not isinstance(prefix, str) or layout != "wide"):
-        raise ValueError(f"{_OWNER}: prefix must be a string, and goes with layout='wide', got {prefix!r}, {layout!r}.")
-    check_choice(_OWNER, "compression", compression, ("none", "zstd"))
-    check_flag(_OWNER, "resume", resume)
+        raise ValueError(f"{owner}: prefix must be a string, and goes with layout='wide', got {prefix!r}, {layout!r}.")
+    check_choice(owner, "compression", compression, ("none", "zstd"))
+    check_flag(owner, "resume", resume)
 
 
 def _split_reader(estimator, X):
@@ -267,7 +301,7 @@ def _begin(folder, config, estimator, items, layout, chunk_size):
     stored = config | {
         "estimator_repr": repr(estimator),
         "n_items": len(items),
-        "chunk_size": chunk_size or _default_chunk_size(len(items), layout.item_bytes),
+        "chunk_size": chunk_size or _default_chunk_size(len(items), layout),
         "features": layout.describe(),
     }
     folder.write_table(ITEMS, items.freeze())
@@ -354,7 +388,7 @@ def _feature_names(estimator, n_columns, prefix):
     return names
 
 
-def _default_chunk_size(n_items, item_bytes):
+def _default_chunk_size(n_items, layout):
     fewest, most = _CHUNK_ITEMS
     wanted = min(max(fewest, -(-n_items // _N_CHUNKS)), most)
-    return max(1, min(wanted, _CHUNK_BYTES // item_bytes))
+    return max(1, min(wanted, layout.chunk_bytes // layout.item_bytes))

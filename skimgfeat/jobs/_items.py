@@ -17,23 +17,37 @@ _OWNER = "extract"
 # Decoded images that are transformed together: enough work for a call, little beside a machine's memory.
 _BATCH_BYTES = 8 << 20
 _BATCH_ITEMS = 128
+# Columns of the list of items that say why one is not to be read.
+_REFUSAL = ("code", "message")
 
 
 class Items:
-    """Images of a collection, or rows or images of an array, and a label for each or none."""
+    """Images of a collection, or rows or images of an array, and a label for each or none.
 
-    def __init__(self, X, y=None, names=None):
+    ``columns``, a pyarrow table, says more of each item, in place of what its path tells; its first column is the id of
+    the item. ``refusals``, an object array, holds the ImageError of each item that is not to be read, None for others.
+    ``about``, a dictionary as JSON takes it, is what a run that resumes must find again; columns and refusals are then
+    those that the run began with.
+    """
+
+    def __init__(self, X, y=None, names=None, *, columns=None, refusals=None, about=None):
         self.X = X
         self.y = y
+        self.columns = columns
         self._names = names
+        self._refusals = refusals
+        self._about = about or {}
 
     def __len__(self):
         return _num_samples(self.X)
 
     def __getitem__(self, key):
         # What is read lazily gives its items for a slice, and a lazy part of itself for their indices.
-        X = self.X[np.arange(len(self))[key]] if self.is_lazy else _safe_indexing(self.X, key)
-        return Items(X, *(None if part is None else part[key] for part in (self.y, self._names)))
+        places = np.arange(len(self))[key]
+        X = self.X[places] if self.is_lazy else _safe_indexing(self.X, key)
+        y, names, refusals = (None if part is None else part[key] for part in (self.y, self._names, self._refusals))
+        columns = None if self.columns is None else self.columns.take(places)
+        return Items(X, y, names, columns=columns, refusals=refusals)
 
     @property
     def is_lazy(self):
@@ -46,6 +60,29 @@ class Items:
         if self._names is not None:
             return list(self._names)
         return self.X.names if self.is_lazy else None
+
+    @property
+    def id_name(self):
+        """What the column of ids is called, None where items have no column of ids."""
+        return None if self.columns is None else self.columns.column_names[0]
+
+    def chunk_bounds(self, chunk_size):
+        """Return where chunks of at most ``chunk_size`` items begin, and where the last one ends.
+
+        Items that follow each other and are parts of one photo stay in one chunk, where they are not too many for it.
+        """
+        bounds = np.append(np.arange(0, len(self), chunk_size), len(self))
+        if not isinstance(self.X, ImageCollection):
+            return bounds
+        sources = self.X.sources
+        photos = np.flatnonzero([one != other for one, other in zip(sources[1:], sources[:-1], strict=True)]) + 1
+        if len(photos) == len(self) - 1:
+            return bounds
+        found = [0]
+        while (stop := found[-1] + chunk_size) < len(self):
+            place = np.searchsorted(photos, stop, side="right") - 1
+            found.append(int(photos[place]) if place >= 0 and photos[place] > found[-1] else stop)
+        return np.array([*found, len(self)])
 
     def located(self):
         """Return the same items for workers, which may have other working directories."""
@@ -68,7 +105,7 @@ class Items:
         for place in range(len(self)):
             before_item()
             try:
-                image = self.X.read(place)
+                image = self._read(place)
             except ImageError as error:
                 failures[place] = error
                 continue
@@ -79,6 +116,11 @@ class Items:
                 yield places, self._stack(images), failures
                 places, images, failures, n_bytes = [], [], {}, 0
         yield places, self._stack(images), failures
+
+    def _read(self, place):
+        if self._refusals is not None and self._refusals[place] is not None:
+            raise self._refusals[place]
+        return self.X.read(place)
 
     def _stack(self, images):
         return stack(images) if isinstance(self.X, ImageCollection) else images
@@ -94,7 +136,8 @@ class Items:
                 return {"kind": "descriptors", "hashes": joblib.hash(self.X.hashes)}
             return {"kind": "array", "length": len(self), "sha256": _hash_array(self.X)}
         kind = "folder" if self.X.is_listing else "files"
-        return {"kind": kind, "root": self.X.root, "decoding": self.X.decoding, "steps": joblib.hash(self.X.functions)}
+        steps = joblib.hash(self.X.functions)
+        return {"kind": kind, "root": self.X.root, "decoding": self.X.decoding, "steps": steps, **self._about}
 
     def freeze(self):
         """Return the list of items as a pyarrow table: paths as bytes, since they need not be text."""
@@ -108,15 +151,22 @@ class Items:
             columns["label"] = pa.array(self.y, from_pandas=True)  # NaN is a missing label too
             if columns["label"].null_count:
                 raise ValueError(f"{_OWNER}: y must hold a label for each item; some are missing.")
+        if self.columns is not None:
+            columns.update(zip(self.columns.column_names, self.columns.columns, strict=True))
+        if self._refusals is not None:
+            for name in _REFUSAL:
+                columns[name] = pa.array([getattr(error, name, None) for error in self._refusals], pa.string())
         return pa.table(columns)
 
     def thaw(self, table):
         """Return the frozen items in place of these; raise ValueError where they cannot be the same."""
         frozen = table["path"].to_pylist() if "path" in table.column_names else None
         if frozen is None or frozen == self._paths():
-            if table.drop_columns("index") != self.freeze().drop_columns("index"):
+            if self.columns is None and table.drop_columns("index") != self.freeze().drop_columns("index"):
                 raise ValueError(f"{_OWNER}: y is not what the job folder was made with.")
-            return self
+            # What was found out about items when the run began stays, whatever has changed since.
+            columns = None if self.columns is None else table.select(self.columns.column_names)
+            return Items(self.X, self.y, self._names, columns=columns, refusals=_thaw_refusals(table))
         if not getattr(self.X, "is_listing", False):
             raise ValueError(f"{_OWNER}: X is not what the job folder was made for: its {len(frozen)} items differ.")
         # Files that came later are left to another run; those that are gone become errors.
@@ -125,6 +175,16 @@ class Items:
 
     def _paths(self):
         return [_as_bytes(source) for source in getattr(self.X, "sources", self.names)]
+
+
+def _thaw_refusals(table):
+    """Return the refusals of a frozen list of items."""
+    if "code" not in table.column_names:
+        return None
+    refusals = np.empty(len(table), dtype=object)
+    for place, (code, message) in enumerate(zip(*(table[name].to_pylist() for name in _REFUSAL), strict=True)):
+        refusals[place] = None if code is None else ImageError(code, message)
+    return refusals
 
 
 def as_items(X, y):

@@ -1,4 +1,4 @@
-"""How the features of an item stand in a chunk file: as a row, or as an array of any length."""
+"""How the features of an item stand in a chunk file: as a row, an array of any length, or an image."""
 
 import hashlib
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ class Rows:
 
     # Read all at once.
     group_rows = None
+    chunk_bytes = 64 << 20
 
     @property
     def n_columns(self):
@@ -72,6 +73,7 @@ class Ragged:
 
     # Read one by one, and a row group is the least that can be read.
     group_rows = 16
+    chunk_bytes = 64 << 20
 
     @property
     def item_bytes(self):
@@ -126,11 +128,73 @@ class Ragged:
         }
 
 
+@dataclass(frozen=True)
+class Images:
+    """An image an item, all of one shape and type: its bytes are one value of the column ``image``.
+
+    That is null where the item failed. ``descr`` is the type of a pixel as NumPy's own files tell it.
+    """
+
+    descr: str
+    shape: tuple
+
+    # Read all at once.
+    group_rows = None
+    # Several copies of a chunk are held while it is written.
+    chunk_bytes = 16 << 20
+
+    @property
+    def item_bytes(self):
+        return self.dtype.itemsize * int(np.prod(self.shape))
+
+    @property
+    def dtype(self):
+        return descr_to_dtype(self.descr)
+
+    def describe(self):
+        """Return what a reader has to know, as JSON takes it."""
+        return {"kind": "images", "descr": self.descr, "shape": self.shape}
+
+    def empty(self, n_items):
+        """Return what holds the images of a chunk, none there yet."""
+        return np.full(n_items, None, dtype=object)
+
+    def check(self, features, n_items):
+        """Return what ``transform`` gave, as it is kept; raise ValueError for anything else than such images."""
+        images = np.asarray(features)
+        if images.shape != (n_items, *self.shape) or images.dtype != self.dtype:
+            raise ValueError(
+                f"transform gave an array of shape {images.shape} and dtype {images.dtype}, "
+                f"not {(n_items, *self.shape)} and {self.dtype}"
+            )
+        kept = self.empty(n_items)
+        for place, image in enumerate(images):
+            kept[place] = image
+        return kept
+
+    def are_finite(self, images):
+        return np.array([self.dtype.kind != "f" or bool(np.isfinite(image).all()) for image in images])
+
+    def columns(self, images):
+        """Return the columns of a chunk file, a dict of pyarrow arrays."""
+        import pyarrow as pa
+
+        # Copied once: a chunk is large.
+        pixels = np.zeros((len(images), *self.shape), self.dtype)
+        is_there = np.array([image is not None for image in images])
+        for place in np.flatnonzero(is_there):
+            pixels[place] = images[place]
+        buffers = [pa.py_buffer(np.packbits(is_there, bitorder="little")), pa.py_buffer(pixels)]
+        return {"image": pa.FixedSizeBinaryArray.from_buffers(pa.binary(self.item_bytes), len(images), buffers)}
+
+
 def layout_of(features, layout, names_of):
     """Return the layout that suits what ``transform`` gave for one item.
 
-    ``layout`` is "list" or "wide"; ``names_of`` names a number of columns.
+    ``layout`` is "list", "wide" or "images"; ``names_of`` names a number of columns.
     """
+    if layout == "images":
+        return _layout_of_images(features)
     if isinstance(features, list):
         first = np.asarray(features[0])
         return Ragged(dtype_to_descr(first.dtype), first.shape[1:], max(Ragged.n_expected, len(first)))
@@ -138,9 +202,19 @@ def layout_of(features, layout, names_of):
     if len(shape) != 2 or shape[0] != 1:
         raise TypeError(
             f"{_OWNER}: transform gives an array of shape {shape} for one item; only rows of features, and lists of "
-            "descriptors, can be written. End a pipeline of images with Flatten."
+            "descriptors, can be written. End a pipeline of images with Flatten, or give layout='images'."
         )
     return Rows(tuple(names_of(shape[1])), layout == "wide")
+
+
+def _layout_of_images(features):
+    shape, dtype = np.shape(features), getattr(features, "dtype", np.dtype(object))
+    if len(shape) not in (3, 4) or shape[0] != 1 or dtype.kind not in "buif":
+        raise TypeError(
+            f"{_OWNER}: layout='images' is for steps that give an image for an image; transform gives an array of "
+            f"shape {shape} and dtype {dtype} for one item."
+        )
+    return Images(dtype_to_descr(dtype), shape[1:])
 
 
 def dtype_to_descr(dtype):

@@ -1,4 +1,4 @@
-"""What a job folder holds: features, account, integrity."""
+"""What a job folder holds: features or images, account, integrity."""
 
 import csv
 import os
@@ -11,11 +11,13 @@ from skimgfeat.io import atomic_write
 from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.io._tables import escape_cell
 from skimgfeat.jobs._account import add_up
-from skimgfeat.jobs._folder import ITEM_COLUMNS, ITEMS, JOB, MANIFEST, JobFolder, chunk_name
+from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder, chunk_name
+from skimgfeat.jobs._layouts import descr_to_dtype
 
 _OWNER = "load_features"
 _KINDS = ("numpy", "memmap", "pandas", "polars")
-_MEMMAP = "features.npy"
+# What is written once to be mapped into memory.
+_MEMMAPS = {"rows": "features.npy", "images": "images.npy"}
 
 
 def load_account(output):
@@ -53,22 +55,25 @@ def load_account(output):
 
 
 def load_features(output, *, to="numpy", return_items=False):
-    """Read the features of a finished run.
+    """Read the features, or the images, of a finished run.
 
     Parameters
     ----------
     output : path-like
         The job folder.
     to : {"numpy", "memmap", "pandas", "polars"}, default="numpy"
-        "numpy" is an array in memory. "memmap" is one on disk, opened read-only, which ``features.npy`` in the job
-        folder is written for once. "pandas" and "polars" are frames with the columns of the items and one a feature.
+        "numpy" is an array in memory. "memmap" is one on disk, opened read-only, which ``features.npy`` or
+        ``images.npy`` in the job folder is written for once. "pandas" and "polars" are frames with the columns of the
+        items and one a feature; not for images.
     return_items : bool, default=False
         Whether to return the columns of the items besides; a frame has them in any case.
 
     Returns
     -------
     features : ndarray or memmap of shape (n_rows, n_features), float32, or data frame
-        A row an item, in order; NaN for items that failed. With ``on_error="skip"``, those have no row.
+        A row an item, in order; NaN for items that failed. With ``on_error="skip"``, those have no row. Of a run with
+        ``layout="images"``, the images, an array of shape (n_rows, rows, cols) or (n_rows, rows, cols, channels) with
+        their own type; 0 for items that failed.
     items : dict of str to ndarray
         ``index``, ``status``, ``code``, ``message`` and, where there are, ``image_path``, ``image_name``, ``item_id``
         and ``label``. Only with ``return_items=True`` and an array.
@@ -97,9 +102,11 @@ def load_features(output, *, to="numpy", return_items=False):
     check_choice(_OWNER, "to", to, _KINDS)
     folder, job = _open_finished(_OWNER, output)
     if to in ("pandas", "polars"):
+        if job["features"]["kind"] == "images":
+            raise ValueError(f"{_OWNER}: to={to!r} is for rows of features, and {folder.path!r} holds images.")
         return _load_frame(folder, job, to)
     features = _map_features(folder, job) if to == "memmap" else _stack_features(folder, job)
-    return (features, _load_items(folder)) if return_items else features
+    return (features, _load_items(folder, job)) if return_items else features
 
 
 def verify(output):
@@ -200,6 +207,10 @@ def write_csv(output, path):
     ['index,status,code,message,pixel_r0_c0,pixel_r0_c1', '0,ok,,,0.5,0.5']
     """
     folder, job = _open_finished("write_csv", output)
+    if job["features"]["kind"] == "images":
+        raise ValueError(
+            f"write_csv: {folder.path!r} holds images, which make no columns; read them with load_features."
+        )
     with atomic_write(path) as file:
         text = TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text)
@@ -212,6 +223,13 @@ def write_csv(output, path):
                 writer.writerow([*map(escape_cell, values), *numbers])
         text.flush()
         text.detach()
+
+
+def iter_chunks(owner, output):
+    """Yield (items, rows) for each chunk of a finished run: a dict of lists, and their features or images."""
+    folder, job = _open_finished(owner, output)
+    for number in folder.chunk_numbers():
+        yield _split(folder.read_table(chunk_name(number)), job)
 
 
 _COUNTS = ("listed", "ok", "partial", "error", "skipped")
@@ -235,24 +253,41 @@ def _open_finished(owner, output):
         raise ValueError(
             f"{owner}: the run in {folder.path!r} is not finished ({load_account(output)}); resume it first."
         )
-    if job["features"]["kind"] != "rows":
+    if job["features"]["kind"] == "ragged":
         raise ValueError(f"{owner}: {folder.path!r} holds descriptors, not rows; open it with DescriptorStore.")
     return folder, job
 
 
 def _split(table, job):
     """Return the columns of the items, a dict of lists, and the rows of features of a chunk."""
-    return _items_of(table).to_pydict(), _rows(table, job)
+    return _items_of(table, job).to_pydict(), _rows(table, job)
 
 
-def _items_of(table):
-    return table.select([name for name in ITEM_COLUMNS if name in table.column_names])
+def _items_of(table, job):
+    features = job["features"]["names"] if job["features"].get("wide") else ["features", "image"]
+    return table.drop_columns([name for name in features if name in table.column_names])
+
+
+def _form(job):
+    """Return the type of what an item has, and its shape."""
+    features = job["features"]
+    if features["kind"] == "images":
+        return descr_to_dtype(features["descr"]), tuple(features["shape"])
+    return np.dtype("<f4"), (len(features["names"]),)
 
 
 def _rows(table, job):
+    """Return the features or images of a chunk."""
+    dtype, shape = _form(job)
+    if job["features"]["kind"] == "images":
+        images = np.zeros((len(table), *shape), dtype)
+        for place, value in enumerate(table["image"]):
+            if value.is_valid:
+                images[place] = np.frombuffer(value.as_buffer(), dtype).reshape(shape)
+        return images
     if not job["features"]["wide"]:
         values = table["features"].combine_chunks().values
-        return values.to_numpy().reshape(-1, len(job["features"]["names"]))
+        return values.to_numpy().reshape(-1, *shape)
     return np.column_stack([table[name].to_numpy() for name in job["features"]["names"]])
 
 
@@ -266,26 +301,29 @@ def _stack_features(folder, job):
 
 
 def _map_features(folder, job):
-    """Return features.npy as a memory map, written first where it is not there."""
+    """Return the features or images as a memory map, its file written first where it is not there."""
     if folder.is_remote:
         raise ValueError(
             f"{_OWNER}: only a file on a disk can be mapped into memory, and {folder.path!r} is an address."
         )
-    path = folder.place(_MEMMAP)
+    path = folder.place(_MEMMAPS[job["features"]["kind"]])
     if not os.path.exists(path):
         account = load_account(folder.path)
         n_rows = account.listed - (account.error if job["settings"]["on_error"] == "skip" else 0)
-        header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, len(job["features"]["names"]))}
+        dtype, shape = _form(job)
+        descr = np.lib.format.dtype_to_descr(dtype)
+        header = {"descr": descr, "fortran_order": False, "shape": (n_rows, *shape)}
         with atomic_write(path) as file:
             np.lib.format.write_array_header_2_0(file, header)
             for rows in _iter_rows(folder, job):
-                file.write(np.ascontiguousarray(rows, dtype="<f4").data)
+                file.write(np.ascontiguousarray(rows, dtype=dtype).data)
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def _load_items(folder):
+def _load_items(folder, job):
     pa = import_pyarrow(_OWNER)
-    items = pa.concat_tables([_items_of(folder.read_table(chunk_name(number))) for number in folder.chunk_numbers()])
+    chunks = map(folder.read_table, map(chunk_name, folder.chunk_numbers()))
+    items = pa.concat_tables([_items_of(chunk, job) for chunk in chunks])
     return {name: items[name].to_numpy() for name in items.column_names}
 
 
@@ -294,7 +332,7 @@ def _load_frame(folder, job, kind):
     parts = []
     for number in folder.chunk_numbers():
         table = folder.read_table(chunk_name(number))
-        items = _items_of(table)
+        items = _items_of(table, job)
         rows = np.ascontiguousarray(_rows(table, job).T)
         columns = dict(zip(job["features"]["names"], map(pa.array, rows), strict=True))
         parts.append(pa.table({**dict(zip(items.column_names, items.columns, strict=True)), **columns}))

@@ -22,7 +22,6 @@ from skimgfeat.jobs._workers import WorkerDiedError
 _OWNER = "extract"
 # Text columns and Parquet's own, for each item.
 _ITEM_BYTES = 300
-_ERROR_COLUMNS = ("index", "image_path", "code", "message")
 # A share of errors says something from so many items on.
 _FEWEST_JUDGED = 100
 
@@ -40,7 +39,7 @@ class Run:
         self.folder = folder
         self.job = job
         self.items = items
-        self.chunk_size = chunk_size
+        self.bounds = items.chunk_bounds(chunk_size)
         self.workers = workers
         self.max_error_rate = max_error_rate
         self.started_at = time.perf_counter()
@@ -49,7 +48,7 @@ class Run:
         self.n_before = self.n_seen = before.listed - before.skipped
         self.n_errors = before.error
         self.hashes = {}
-        self.bar = _progress_bar(len(items), self.n_before, progress)
+        self.bar = progress_bar(len(items), self.n_before, progress)
 
     def finish(self):
         """Compute what is missing, write what is derived from it, and return the account."""
@@ -89,13 +88,12 @@ class Run:
                     self._isolate(number)
 
     def _missing(self):
-        n_chunks = -(-len(self.items) // self.chunk_size)
-        return [number for number in range(n_chunks) if number not in self.done]
+        return [number for number in range(len(self.bounds) - 1) if number not in self.done]
 
     def _call(self, number):
         """Return the arguments of run_chunk."""
-        start = number * self.chunk_size
-        return self.job, number, start, self.items[start : start + self.chunk_size], {}
+        start, stop = map(int, self.bounds[number : number + 2])
+        return self.job, number, start, self.items[start:stop], {}
 
     def _isolate(self, number):
         """Compute a chunk in a process of its own; where that dies too, find the items that kill it or hang."""
@@ -162,8 +160,10 @@ class Run:
         numbers = self.folder.chunk_numbers()
         text = io.StringIO()
         errors = csv.writer(text)
-        errors.writerow(_ERROR_COLUMNS)
-        account = add_up(self.folder.path, len(self.items), self._read_summaries(numbers, errors))
+        ids = () if self.items.id_name is None else (self.items.id_name,)
+        columns = ("index", *ids, "image_path", "code", "message")
+        errors.writerow(columns)
+        account = add_up(self.folder.path, len(self.items), self._read_summaries(numbers, errors, columns))
         self.folder.write(ERRORS, text.getvalue().encode())
         account = replace(
             account,
@@ -178,11 +178,11 @@ class Run:
             self.folder.write_json(MANIFEST, {"account": account.to_dict(), "files": files})
         return account
 
-    def _read_summaries(self, numbers, errors):
+    def _read_summaries(self, numbers, errors, columns):
         """Yield the summaries of chunks, and write their errors."""
         for number in numbers:
             summary = self.folder.read_summary(number)
-            errors.writerows([escape_cell(error[name]) for name in _ERROR_COLUMNS] for error in summary["errors"])
+            errors.writerows([escape_cell(error[name]) for name in columns] for error in summary["errors"])
             yield summary
 
     def _check_disk(self):
@@ -207,7 +207,8 @@ class _NoBar(nullcontext):
         pass
 
 
-def _progress_bar(total, initial, progress):
+def progress_bar(total, initial, progress):
+    """Return tqdm's bar, or something that shows nothing where none is wanted, without tqdm and without a terminal."""
     if progress:
         try:
             from tqdm import tqdm

@@ -7,6 +7,35 @@
 namespace skimgfeat {
 namespace {
 
+// Ten counts: fields of six bits in the words that are added, of twelve bits here, until they are full.
+class PatternCounts {
+  public:
+    static constexpr int kBits = 6, kMost = (1 << kBits) - 1;  // a word may hold up to kMost counts
+
+    static std::uint64_t one(int k) { return std::uint64_t(1) << kBits * k; }
+
+    void add(std::uint64_t word) {
+        even_ += word & kEven;
+        odd_ += word >> kBits & kEven;
+        if (++words_ > kMost) flush();
+    }
+
+    const std::uint64_t* flush() {
+        for (int k = 0; k < 5; ++k) {
+            counts_[2 * k] += even_ >> 2 * kBits * k & 0xfff;
+            counts_[2 * k + 1] += odd_ >> 2 * kBits * k & 0xfff;
+        }
+        even_ = odd_ = 0;
+        words_ = 0;
+        return counts_;
+    }
+
+  private:
+    static constexpr std::uint64_t kEven = 0x3f03f03f03f03f;
+    std::uint64_t even_ = 0, odd_ = 0, counts_[10] = {};
+    int words_ = 0;
+};
+
 // Whether a diagonal neighbor counts as greater or equal hangs, where the plane through the pixels is flat, on the
 // rounding of scikit-image's interpolation at the pixel's position: its double arithmetic is replayed, step by step.
 // Bytes need that for few pixels only: integer arithmetic decides all others exactly.
@@ -37,19 +66,22 @@ class Lbp {
             int ones = 0, changes = 0;
             for (int i = 0; i < 8; ++i) ones += code >> i & 1;
             for (int i = 0; i < 7; ++i) changes += (code >> i & 1) != (code >> (i + 1) & 1);
-            pattern_[code] = static_cast<std::uint8_t>(changes <= 2 ? ones : 9);
-            pattern_[code + kUnclear] = 10;  // counted by count_unclear
+            one_[code] = changes <= 2 ? PatternCounts::one(ones) : 0;
+            one_[code + kUnclear] = PatternCounts::one(9);
         }
     }
 
     template <typename T>
     void run(const T* image, float* out) {
-        std::uint32_t counts[4][16] = {};
+        PatternCounts counts;
         if constexpr (sizeof(T) == 1) count_bytes(image, counts);
         else count_values(image, counts);
-        const double pixels = static_cast<double>(rows_) * cols_ + 1e-7;
-        for (int k = 0; k < 10; ++k)
-            out[k] = static_cast<float>((counts[0][k] + counts[1][k] + counts[2][k] + counts[3][k]) / pixels);
+        const std::uint64_t* uniform = counts.flush();
+        const double pixels = static_cast<double>(rows_) * cols_;
+        double others = pixels;
+        for (int k = 0; k < 9; ++k) others -= uniform[k];
+        for (int k = 0; k < 9; ++k) out[k] = static_cast<float>(uniform[k] / (pixels + 1e-7));
+        out[9] = static_cast<float>(others / (pixels + 1e-7));
     }
 
   private:
@@ -57,7 +89,7 @@ class Lbp {
     static constexpr int kUnclear = 256, kByteLanes = 32, kStripPixels = 2048;
 
     // Bytes: strips of rows, one after another with two zeros between them, one loop over a strip.
-    void count_bytes(const std::uint8_t* image, std::uint32_t (&counts)[4][16]) {
+    void count_bytes(const std::uint8_t* image, PatternCounts& counts) {
         const int pitch = cols_ + 2;
         for (int first = 0; first < rows_; first += strip_rows_) {
             const int n = first + strip_rows_ < rows_ ? strip_rows_ : rows_ - first;
@@ -65,8 +97,7 @@ class Lbp {
             for (int r = -1; r <= n; ++r) load_bytes(image, first + r, strip + r * pitch);
             encode_bytes(strip, n * pitch);
             for (int r = 0; r < n; ++r) {
-                count_codes(byte_code_ + r * pitch, counts);
-                if (counts[0][10] | counts[1][10] | counts[2][10] | counts[3][10])
+                if (count_codes(byte_code_ + r * pitch, counts))
                     count_unclear(first + r, strip + r * pitch, byte_code_ + r * pitch, counts);
             }
         }
@@ -96,8 +127,7 @@ class Lbp {
         const auto bits = [](Short d, Short b, Short c, Short x, Short bit) {
             const Short e = static_cast<Short>(d - x);
             const Short q = static_cast<Short>(static_cast<Short>(b + c) + static_cast<Short>(2 * d - 4 * x));
-            const Short inner = static_cast<Short>(static_cast<Short>(3 * e) >> 7);
-            const Short part = static_cast<Short>(static_cast<Short>(53 * e + inner) >> 7);  // floor(0.414251... e)
+            const Short part = static_cast<Short>(e * 27148 >> 16);  // floor(0.414251... e) for bytes
             const Short set = static_cast<Short>(q + part) >= 0 ? bit : Short(0);
             const bool tie = (q == 0) & (e == 0) & (b != x);
             return static_cast<Short>(set | (tie ? Short(kUnclear) : Short(0)));
@@ -118,9 +148,7 @@ class Lbp {
     }
 
     // Listed without a branch, which no processor could foresee.
-    void count_unclear(int r, const std::int16_t* value, const std::int16_t* code,
-                       std::uint32_t (&counts)[4][16]) const {
-        for (std::uint32_t(&count)[16] : counts) count[10] = 0;
+    void count_unclear(int r, const std::int16_t* value, const std::int16_t* code, PatternCounts& counts) const {
         std::int32_t* list = list_;
         int n = 0;
         for (int c = 0; c < cols_; ++c) {
@@ -129,7 +157,7 @@ class Lbp {
         }
         for (int i = 0; i < n; ++i) {
             const int c = list[i];
-            ++counts[i & 3][pattern_[exact_code(r, c, value + c, code[c])]];
+            counts.add(one_[exact_code(r, c, value + c, code[c])]);
         }
     }
 
@@ -149,7 +177,7 @@ class Lbp {
     }
 
     template <typename T>
-    void count_values(const T* image, std::uint32_t (&counts)[4][16]) {
+    void count_values(const T* image, PatternCounts& counts) {
         // What is written in one step is read in the next: reading it at once, at a shift, stalls the processor.
         clear_row(kSlots - 1);
         load_row(image, 0);
@@ -195,13 +223,25 @@ class Lbp {
         }
     }
 
-    // Four counters in turn, so that no count waits for the one before.
+    // Counts side by side in a word stay in a register, where counters in memory would wait for one another; by fours,
+    // or compilers would gather, which is slower. Returns whether any code is unclear.
     template <typename Code>
-    void count_codes(const Code* code, std::uint32_t (&counts)[4][16]) const {
-        int c = 0;
-        for (; c + 4 <= cols_; c += 4)
-            for (int i = 0; i < 4; ++i) ++counts[i][pattern_[code[c + i]]];
-        for (; c < cols_; ++c) ++counts[0][pattern_[code[c]]];
+    bool count_codes(const Code* code, PatternCounts& counts) const {
+        bool unclear = false;
+        for (int first = 0; first < cols_; first += PatternCounts::kMost) {
+            const int end = cols_ - first < PatternCounts::kMost ? cols_ : first + PatternCounts::kMost;
+            std::uint64_t word = 0, more = 0;
+            int c = first;
+            for (; c + 4 <= end; c += 4) {
+                word += one_[code[c]] + one_[code[c + 1]];
+                more += one_[code[c + 2]] + one_[code[c + 3]];
+            }
+            for (; c < end; ++c) word += one_[code[c]];
+            word += more;
+            counts.add(word);
+            unclear |= word >= PatternCounts::one(9);
+        }
+        return unclear;
     }
 
     void encode_row(int r) {
@@ -233,7 +273,7 @@ class Lbp {
     int strip_rows_;
     std::int16_t *strip_, *byte_code_;
     std::int32_t* list_;
-    std::uint8_t pattern_[2 * kUnclear];
+    std::uint64_t one_[2 * kUnclear];
 };
 
 }  // namespace

@@ -90,8 +90,8 @@ class BBoxCrop(ImageMap):
     rotation : str or None, default=None
         A column of degrees, multiples of 90, by which crops are turned counterclockwise after they are cut, as in Open
         Images; not turned where the value is missing.
-    mode : {"rgb", "gray"}, default="rgb"
-        What photos become when they are read.
+    mode : {"rgb", "gray", "color"}, default="rgb"
+        What photos become when they are read; "color" is RGB, and photos without any color cannot be had.
     dtype : {"uint8", "uint16", "float32"}, default="uint8"
         What their pixels are scaled to.
     orientation : {"exif", "ignore"}, default="exif"
@@ -213,8 +213,8 @@ class BBoxCrop(ImageMap):
         Parameters
         ----------
         X : data frame of shape (n_samples, n_columns), ImageCollection or array-like of images
-            A frame of pandas or polars with ``columns``; or images, gray or with channels, in an array, a list or a
-            collection.
+            A frame of pandas or polars, or a table of pyarrow, with ``columns``; or images, gray or with channels, in
+            an array, a list or a collection.
         bboxes : array-like of shape (n_samples, 4) or None, default=None
             x_min, y_min, x_max, y_max of each image, where X is no frame. In a pipeline, ask for it:
             ``BBoxCrop().set_fit_request(bboxes=True).set_transform_request(bboxes=True)``.
@@ -283,16 +283,18 @@ class BBoxCrop(ImageMap):
         if bboxes is not None:
             raise ValueError(f"{_OWNER}: bboxes must be None where X is a data frame, which holds the boxes.")
         wanted = [*self.columns, *([] if self.rotation is None else [self.rotation])]
+        names = getattr(X, "column_names", X.columns)  # of pyarrow, "columns" are the values
         for name in wanted:
-            if name not in X.columns:
+            if name not in names:
                 raise ValueError(
                     f"{_OWNER}: {'columns' if name in self.columns else 'rotation'} must be in X, which has no column "
-                    f"{name!r}; it has {list(X.columns)}."
+                    f"{name!r}; it has {list(names)}."
                 )
         boxes = np.zeros((len(X), 5))
         for place, name in enumerate(wanted[1:]):
             boxes[:, place] = _read_numbers(X[name], name)
-        sources = list(X[self.columns[0]])
+        paths = X[self.columns[0]]
+        sources = paths.to_pylist() if hasattr(paths, "to_pylist") else list(paths)
         if sources and isinstance(sources[0], np.ndarray):
             return _check_images(sources), boxes
         return ImageCollection(sources, **self._reading()), boxes

@@ -16,8 +16,8 @@ class ImageReader(ImageMap):
 
     Parameters
     ----------
-    mode : {"rgb", "gray"}, default="rgb"
-        What every image becomes.
+    mode : {"rgb", "gray", "color"}, default="rgb"
+        What every image becomes; "color" is RGB, and images without any color cannot be had.
     dtype : {"uint8", "uint16", "float32"}, default="uint8"
         What the pixels are scaled to.
     orientation : {"exif", "ignore"}, default="exif"

@@ -3,7 +3,8 @@
     python tests/benchmarks/bench_similarity.py --rst docs/benchmarks/similarity.rst.inc
 
 Pixels and copies are of CIFAR-10 where SKIMGFEAT_DATA names its folder, else pieces of scikit-image's photos. Rows as
-networks make them are made up: positive numbers near a plane of 64 axes; and noise, of which no few axes keep anything.
+long as a network's features are made up: in 500 clusters near a plane of 64 axes; and noise, of which no few axes keep
+anything.
 """
 
 import argparse
@@ -77,7 +78,7 @@ def pixel_table(train_X, train_y, test_X, test_y, options):
     return header, table
 
 
-# --- Rows as networks make them
+# --- Made-up rows
 
 
 def make_rows(n, kind, seed):
@@ -87,7 +88,7 @@ def make_rows(n, kind, seed):
     axes = np.random.default_rng(99).standard_normal((64, _N_COLUMNS), dtype=np.float32)
     centers = np.random.default_rng(98).standard_normal((500, 64), dtype=np.float32)
     near = centers[random.integers(500, size=n)] + 0.7 * random.standard_normal((n, 64), dtype=np.float32)
-    return np.maximum(near @ axes / 8 + 0.3 * random.standard_normal((n, _N_COLUMNS), dtype=np.float32), 0)
+    return near @ axes / 8 + 0.1 * random.standard_normal((n, _N_COLUMNS), dtype=np.float32)
 
 
 def embedding_tables(options):

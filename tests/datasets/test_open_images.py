@@ -1,6 +1,7 @@
 """The metadata of Open Images in its versions, read to one table; the same table from VOC and COCO."""
 
 import csv
+import hashlib
 import json
 import sys
 
@@ -275,7 +276,7 @@ def test_no_boxes(tmp_path):
 
 def test_many_blocks(tmp_path, monkeypatch):
     """Lines are counted over all blocks, the lines that are left out among them."""
-    monkeypatch.setattr("skimgfeat.datasets._open_images._BLOCK_BYTES", 1 << 10)
+    monkeypatch.setattr("skimgfeat.datasets._open_images_files._BLOCK_BYTES", 1 << 10)
     header, *lines = BOXES.splitlines(keepends=True)
     files = {**V4, "train-annotations-bbox.csv": header + "".join(lines * 100)}
     boxes = OpenImages(write(tmp_path, files)).boxes(["Dog"])
@@ -290,6 +291,58 @@ def test_parameters(v4, subset, paths):
         OpenImages(v4, "validation")
     with pytest.raises(FileNotFoundError, match="no class-descriptions"):
         OpenImages(v4 / "nowhere")
+
+
+PHOTOS = ["image_id", "path", "url", "md5", "n_bytes", "rotation", "group"]
+# Of the four photos: of "cat", of something else's length, none, and not base64.
+SUMS = ROTATED.replace("1,a==,", "3,0HfyRN74pw5ep1i9g1L82A==,", 1).replace("1,a==,", "1,YWJj,", 1)
+SUMS = SUMS.replace("1,a==,", ",,", 1)
+
+
+def test_photos(tmp_path):
+    metadata = OpenImages(write(tmp_path, {**V4, "train-images-boxable.csv": SUMS}))
+    photos = metadata.photos(["f03", "f00", "f03", "f09", "f01", "f02"])
+    assert list(photos.columns) == PHOTOS
+    assert list(photos["image_id"]) == ["f03", "f00", "f09", "f01", "f02"]
+    assert values(photos["path"]) == ["14_d_o.jpg", "11_a_o.jpg", None, "12_b_o.jpg", "13_c_o.jpg"]
+    assert values(photos["url"])[:3] == ["https://a.org/1/14_d_o.jpg", "https://a.org/1/11_a_o.jpg", None]
+    assert values(photos["md5"]) == [None, hashlib.md5(b"cat").hexdigest(), None, None, None]
+    assert values(photos["n_bytes"]) == [1, 3, None, 1, None]
+    assert values(photos["rotation"]) == [270, 90, None, None, None]
+    assert list(photos["group"]) == ["f03", "f00", "f09", "f01", "f02"]
+    assert list(metadata.photos()["image_id"]) == ["f00", "f01", "f02", "f03"]
+
+
+def test_a_photo_of_two_ids_is_one_row(v4):
+    boxes = OpenImages(v4).boxes()
+    photos = OpenImages(v4).photos(boxes["image_id"])
+    assert list(photos["image_id"]) == ["f00", "f01", "f03"]
+    assert set(values(boxes["path"])) == set(values(photos["path"]))
+    assert values(photos["md5"]) == values(photos["n_bytes"]) == [None] * 3
+
+
+def test_copies_of_photos(tmp_path):
+    files = {name: text for name, text in V4.items() if "images" not in name}
+    metadata = OpenImages(write(tmp_path, files), paths="id")
+    photos = metadata.photos(["f02", "../f00"], base_url="https://c.org/copies/", to="arrow")
+    assert photos.column_names == PHOTOS
+    assert photos["path"].to_pylist() == ["f02.jpg", None]
+    assert photos["url"].to_pylist() == ["https://c.org/copies/train/f02.jpg", None]
+    with pytest.raises(FileNotFoundError, match=r"train-images-boxable-with-rotation\.csv or"):
+        metadata.photos()
+    write(tmp_path, {"train-images-boxable.csv": IMAGES})
+    photos = OpenImages(tmp_path, paths="id").photos()
+    assert list(photos["image_id"]) == ["f00", "f01", "f02"]  # each has its copy, also those of one photo
+    assert list(photos["group"]) == ["f00", "f01", "f00"]
+
+
+def test_parameters_of_photos(v4):
+    for bad in ("f00", 3):
+        with pytest.raises(TypeError, match="image_ids must be None or a sequence of ids"):
+            OpenImages(v4).photos(bad)
+    with pytest.raises(TypeError, match="base_url must be a string"):
+        OpenImages(v4).photos(["f00"], base_url=None)
+    assert list(OpenImages(v4).photos([]).columns) == PHOTOS
 
 
 def test_the_real_boxes(data_dir):

@@ -55,6 +55,18 @@ def test_gray_files_stay_gray_without_a_mode(mode):
         np.testing.assert_array_equal(rgb, np.repeat(decode_image(data)[..., None], 3, axis=2))
 
 
+@pytest.mark.parametrize("rows", [9, 400])
+def test_color_refuses_what_has_none(rows):
+    gray = RNG.integers(0, 256, (rows, 13), dtype=np.uint8)
+    for pixels in (gray, np.repeat(gray[..., None], 3, axis=2), gray.astype(np.uint16) * 257):
+        with pytest.raises(ImageError, match="no color") as caught:
+            decode_image(encode(pixels), mode="color")
+        assert caught.value.code == "gray"
+    pixels = np.repeat(gray[..., None], 3, axis=2)
+    pixels[-1, -1, 2] ^= 1  # the last value there is
+    np.testing.assert_array_equal(decode_image(encode(pixels), mode="color"), pixels)
+
+
 def test_gray_is_itu_r_601():
     gray = decode_image(encode(COLOR), mode="gray")
     np.testing.assert_array_equal(gray, (COLOR.astype(int) @ [19595, 38470, 7471] + 32768) >> 16)

@@ -21,9 +21,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from skimgfeat import HOG, LBP, Flatten, ImageCollection, ImageReader, Resize, extract, load_features
+from skimgfeat import HOG, LBP, SIFT, Flatten, ImageCollection, ImageReader, Resize, extract, load_features
 from skimgfeat.io import ImageError
-from skimgfeat.jobs import Account, TooManyErrorsError, load_account, verify
+from skimgfeat.jobs import Account, TooManyErrorsError, load_account, verify, write_csv
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -94,6 +94,54 @@ def test_arrays(images, tmp_path, form):
     assert_array_equal(load_features(tmp_path / "out"), rows.astype(np.float32))
     # The same values are the same input, wherever they stand.
     assert extract(estimator, X, tmp_path / "out", progress=False).n_done == 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, bool])
+def test_images(folder, tmp_path, dtype):
+    (folder / "dogs" / "31_front.png").write_bytes(b"no image")
+    pipeline = make_pipeline(ImageReader(mode="gray"), Resize((4, 6)))
+    if dtype is not np.uint8:
+        pipeline.steps.append(("as_type", FunctionTransformer(np.ndarray.astype, kw_args={"dtype": dtype})))
+    for on_error, n_rows in (("record", 60), ("skip", 59)):
+        output = tmp_path / on_error
+        account = extract(pipeline, folder, output, chunk_size=13, layout="images", on_error=on_error, progress=False)
+        assert account.codes == {"unidentified": 1}
+        X, items = load_features(output, return_items=True)
+        assert (X.shape, X.dtype, len(items["index"])) == ((n_rows, 4, 6), dtype, n_rows)
+        paths = [folder / path for path in items["image_path"][items["status"] == "ok"]]
+        assert_array_equal(
+            X[items["status"] == "ok"],
+            np.asarray(Resize((4, 6)).fit_transform(ImageCollection(paths, mode="gray"))).astype(dtype),
+        )
+        assert not X[items["status"] != "ok"].any()
+        mapped = load_features(output, to="memmap")
+        assert isinstance(mapped, np.memmap)
+        assert_array_equal(mapped, X)
+        images = pd.read_parquet(output / "chunks")["image"]
+        assert images.isna().sum() == n_rows - 59
+        assert images[0] == X[0].tobytes()
+        with pytest.raises(ValueError, match="holds images"):
+            write_csv(output, tmp_path / "images.csv")
+
+
+def test_images_that_are_not_finite(tmp_path):
+    X = np.zeros((9, 4, 4))
+    X[3, 1, 1] = np.inf
+    identity = FunctionTransformer()
+    account = extract(identity, X, tmp_path / "out", layout="images", progress=False)
+    assert account.codes == {"non_finite": 1}
+    for estimator in (Flatten(), SIFT()):
+        with pytest.raises(TypeError, match="layout='images' is for steps that give an image for an image"):
+            extract(estimator, np.zeros((9, 40, 40), np.uint8), tmp_path / "rows", layout="images", progress=False)
+    with pytest.raises(TypeError, match="or give layout='images'"):
+        extract(Resize((3, 3)), np.zeros((9, 4, 4)), tmp_path / "rows", progress=False)
+
+
+def test_repeated_images_share_a_chunk(folder, tmp_path):
+    paths = sorted(folder.glob("*/*.png"))[:10]
+    extract(Flatten(), [path for path in paths for _ in range(3)], tmp_path / "out", chunk_size=8, progress=False)
+    counts = [len(pq.read_table(path)) for path in sorted((tmp_path / "out" / "chunks").iterdir())]
+    assert counts == [6] * 5
 
 
 def test_fitted_pipeline_of_scikit_learn(images, tmp_path):
@@ -396,7 +444,7 @@ def test_an_account_adds_up():
 
 def test_default_chunks(tmp_path, monkeypatch):
     for n_items, chunk_bytes, size in ((40, 64 << 20, 8), (6400, 64 << 20, 100), (6400, 1000, 62)):
-        monkeypatch.setattr("skimgfeat.jobs._extract._CHUNK_BYTES", chunk_bytes)
+        monkeypatch.setattr("skimgfeat.jobs._layouts.Rows.chunk_bytes", chunk_bytes)
         output = tmp_path / str(size)
         with pytest.raises(ImageError):
             extract(Fails(), np.zeros((n_items, 4), dtype=np.float32), output, on_error="raise", progress=False)

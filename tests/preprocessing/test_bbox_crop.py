@@ -220,6 +220,7 @@ def test_frames_of_polars_nullable_types_and_other_names():
         (boxes.astype(dict.fromkeys(CORNERS, "Float64")), BBoxCrop()),
         (boxes.astype(dict.fromkeys(CORNERS, object)), BBoxCrop()),
         (pl.DataFrame(boxes.to_dict("list")), BBoxCrop()),
+        (pl.DataFrame(boxes.to_dict("list")).to_arrow(), BBoxCrop()),
         (named, BBoxCrop(columns)),
     ):
         for cut, want in zip(step.fit_transform(X), expected, strict=True):
@@ -233,6 +234,7 @@ def test_missing_corners(missing):
     for X in (
         boxes.assign(x_min=pd.array(values, dtype="Float64")),
         pl.DataFrame(boxes.assign(x_min=0.0).to_dict("list")).with_columns(x_min=pl.Series([0.0, None])),
+        pl.DataFrame(boxes.assign(x_min=0.0).to_dict("list")).with_columns(x_min=pl.Series([0.0, None])).to_arrow(),
     ):
         crops = BBoxCrop(on_error="nan").fit_transform(X)
         assert crops.check()["code"] == ["", "bad_box"]
