@@ -7,6 +7,8 @@ import numpy as np
 from scipy import sparse
 
 _OWNER = "extract"
+# Of descriptors read one image at a time, a row group is the least that can be read; each costs 2 KB in its file.
+_GROUP_BYTES = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,6 @@ class Rows:
 
     names: tuple
     wide: bool
-
-    # Read all at once.
-    group_rows = None
 
     @property
     def n_columns(self):
@@ -49,6 +48,10 @@ class Rows:
     def are_finite(self, rows):
         return np.isfinite(rows).all(axis=1)
 
+    def group_rows(self, rows):
+        """Return how many rows of a chunk file are read together: None, all."""
+        return None
+
     def columns(self, rows):
         """Return the columns of a chunk file, a dict of pyarrow arrays."""
         import pyarrow as pa
@@ -70,9 +73,6 @@ class Ragged:
     tail: tuple
     n_expected: int = 1000
 
-    # Read one by one, and a row group is the least that can be read.
-    group_rows = 16
-
     @property
     def item_bytes(self):
         return self.n_expected * self.dtype.itemsize * int(np.prod(self.tail))
@@ -83,7 +83,7 @@ class Ragged:
 
     def describe(self):
         """Return what a reader has to know, as JSON takes it."""
-        return {"kind": "ragged", "descr": self.descr, "tail": self.tail, "group_rows": self.group_rows}
+        return {"kind": "ragged", "descr": self.descr, "tail": self.tail}
 
     def empty(self, n_items):
         """Return what holds the arrays of a chunk, all without elements yet."""
@@ -111,18 +111,25 @@ class Ragged:
     def are_finite(self, arrays):
         return np.ones(len(arrays), dtype=bool)
 
+    def group_rows(self, arrays):
+        """Return how many rows of a chunk file are read together: as many as take half a megabyte, or one."""
+        return max(1, _GROUP_BYTES * len(arrays) // max(1, sum(array.nbytes for array in arrays)))
+
     def columns(self, arrays):
         """Return the columns of a chunk file, a dict of pyarrow arrays: count, hash and bytes."""
         import pyarrow as pa
 
         values = [array.reshape(-1).view(np.uint8) for array in arrays]
-        ends = np.cumsum([0, *map(len, values)], dtype=np.int64)
-        # Copied once: a chunk is large.
-        buffers = [None, pa.py_buffer(ends), pa.py_buffer(np.concatenate([*values, np.empty(0, np.uint8)]))]
+        kind = pa.large_binary()
+        # Where they are, not copied: a chunk is large.
+        pieces = [
+            pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(np.array([0, len(value)])), pa.py_buffer(value)])
+            for value in values
+        ]
         return {
             "count": pa.array([len(array) for array in arrays], pa.int32()),
             "sha256": pa.array([hashlib.sha256(value).hexdigest() for value in values], pa.string()),
-            "descriptors": pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(values), buffers),
+            "descriptors": pa.chunked_array(pieces, kind),
         }
 
 

@@ -21,6 +21,8 @@ from skimgfeat.jobs._readers import load_account
 _PART = "part-"
 _DESCRIPTORS, _OFFSETS, _NAMES = "descriptors.npy", "offsets.npy", "names.npy"
 _COLUMNS = ("image_path", "status", "code", "message", "count", "sha256")
+# The row group that was read last: (part, chunk), its rows, and their values.
+_NOTHING = (None, range(0), None)
 # Rows of a flat export that are written at a time.
 _BATCH_ITEMS = 256
 
@@ -92,7 +94,7 @@ class DescriptorStore(Sequence):
         self._columns = {
             name: np.array([value for part in columns for value in part[name]], dtype=object) for name in _COLUMNS
         }
-        self._last = None  # the row group that was read last, with its place
+        self._last = _NOTHING
 
     @property
     def shape(self):
@@ -139,7 +141,7 @@ class DescriptorStore(Sequence):
         return subset
 
     def __getstate__(self):
-        return self.__dict__ | {"_last": None}
+        return self.__dict__ | {"_last": _NOTHING}
 
     def __repr__(self):
         return f"<DescriptorStore of {len(self)} images, {int(self.counts.sum())} descriptors: {self.path!r}>"
@@ -219,12 +221,11 @@ class DescriptorStore(Sequence):
 
     def _array(self, index):
         part_number, chunk, row = map(int, self._places[index])
-        part = self._parts[part_number]
-        group, row = divmod(row, part.group_rows)
-        if self._last is None or self._last[0] != (part_number, chunk, group):
-            self._last = (part_number, chunk, group), part.read_group(chunk, group)
-        value = self._last[1][row].as_buffer()
-        return np.frombuffer(value, self.dtype).reshape(-1, *self.tail)
+        place, rows, values = self._last
+        if place != (part_number, chunk) or row not in rows:
+            rows, values = self._parts[part_number].read_group(chunk, row)
+            self._last = (part_number, chunk), rows, values
+        return np.frombuffer(values[row - rows.start].as_buffer(), self.dtype).reshape(-1, *self.tail)
 
 
 class FlatDescriptors(Sequence):
@@ -284,9 +285,9 @@ class _Part:
         self._folder = folder
         self.descr = _freeze(job["features"]["descr"])
         self.tail = tuple(job["features"]["tail"])
-        self.group_rows = job["features"]["group_rows"]
         self._chunks = folder.chunk_numbers()
         self._sizes = [self._count_items(number) for number in self._chunks]
+        self._metadata = (None, None)  # of the chunk that was read last: its number, and its file's
 
     def read_columns(self):
         """Return what is known of each image beside its descriptors, a dict of lists."""
@@ -310,10 +311,15 @@ class _Part:
             dtype=np.int64,
         ).reshape(-1, 3)
 
-    def read_group(self, chunk, group):
-        """Return the values of some images' descriptors, that stand together in a file."""
-        with self._reading(chunk) as file:
-            return file.read_row_group(group, columns=["descriptors"])["descriptors"]
+    def read_group(self, chunk, row):
+        """Return the rows of a file that are read together with one, a range, and their descriptors' bytes."""
+        number, metadata = self._metadata
+        with self._reading(chunk, metadata if number == chunk else None) as file:
+            self._metadata = chunk, file.metadata
+            size = file.metadata.row_group(0).num_rows
+            group = row // size
+            values = file.read_row_group(group, columns=["descriptors"], use_threads=False)["descriptors"]
+        return range(group * size, group * size + len(values)), values
 
     def _count_items(self, chunk):
         with self._reading(chunk) as file:
@@ -324,11 +330,11 @@ class _Part:
             return file.read(columns=[name for name in _COLUMNS if name in file.schema_arrow.names])
 
     @contextmanager
-    def _reading(self, chunk):
+    def _reading(self, chunk, metadata=None):
         pa = import_pyarrow("DescriptorStore")
         name = chunk_name(chunk)
         try:
-            with self._folder.open_parquet(name) as file:
+            with self._folder.open_parquet(name, metadata) as file:
                 yield file
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"DescriptorStore: {self._folder.place(name)!r} is damaged: {error}") from error
