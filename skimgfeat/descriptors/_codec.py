@@ -394,10 +394,13 @@ class DescriptorCodec(ImageMap):
 
     def _images(self, X, subset, n_columns=None):
         """Yield the place in X, and the descriptors, of each image of the subset."""
-        chunks = iter_chunks(type(self).__name__, X, n_columns=n_columns)
-        for index, image in enumerate(image for chunk in chunks for image in chunk):
-            if subset[index]:
-                yield index, image
+        index = 0
+        for chunk in iter_chunks(type(self).__name__, X, n_columns=n_columns):
+            for image in chunk:
+                if subset[index]:
+                    yield index, image
+                index += 1
+            del chunk, image  # while the next are read
 
     def _samples(self, images, seed, first=0):
         """Yield the descriptors of each image that the components are learned from."""

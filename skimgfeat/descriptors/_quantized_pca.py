@@ -217,8 +217,9 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     bins around the mean. With s the standard deviation of a component, a bin has the width s / 2048 up to s from the
     mean, twice that up to 3 s, and so on. The percentiles q are those of ``numpy.percentile`` over all rows to within
     (s + abs(q)) / 4096, which for normal values and 8 bits is about a twentieth of the step between codes; 0 and 100
-    are exact. The counts take half a megabyte a component. ``reconstruction_error_`` and ``clipped_fraction_`` are read
-    off the same counts, each value taken as the middle of its bin.
+    are exact. Between those, rows are projected in float32 where its rounding is less than a sixty-fourth of a bin for
+    rows of common length. The counts take a quarter of a megabyte a component. ``reconstruction_error_`` and
+    ``clipped_fraction_`` are read off the same counts, each value taken as the middle of its bin.
 
     ``partial_fit`` has seen each batch only once: it finds percentiles, ``clipped_fraction_`` and what rounding adds to
     the error from the rows it keeps, exactly. It may go on after ``fit``, which keeps such rows too. Every call does
@@ -398,7 +399,9 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if self.n_components is not None and self.n_components > self._moments.n_rows:
             raise ValueError(self._too_many_components(f"n_samples={self._moments.n_rows} rows"))
         spread = self._set_components()
-        histogram = ProjectionHistogram(self.mean_, self.components_, spread)
+        low, high = self.quantile_range
+        exact_ends = low == 0 or high == 100
+        histogram = ProjectionHistogram(self.mean_, self.components_, spread, exact_ends=exact_ends)
         for rows in range_batches:
             histogram.update(rows)
         return self._set_ranges(histogram)
