@@ -8,6 +8,7 @@ from skimgfeat._base import ImageMap
 from skimgfeat._parallel import run_batches
 from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs
 from skimgfeat.descriptors._codec_file import read_codec, write_codec
+from skimgfeat.descriptors._moments import BLOCK_ROWS, cast_and_subtract, row_blocks
 from skimgfeat.descriptors._quantized_pca import QuantizedPCA, check_codes, check_random_state_of
 from skimgfeat.descriptors._ragged import as_failed, descriptors_of, has_failed, iter_chunks, with_descriptors
 from skimgfeat.descriptors._threads import one_blas_thread
@@ -26,9 +27,17 @@ def _rows(descriptors):
 
 def _farthest(rows, pca, count):
     """Return the indices of the ``count`` rows with the longest projections, longest first; equal ones in order."""
-    projected = (rows - pca.mean_.astype(np.float32)).astype(np.float32) @ pca.components_.T.astype(np.float32)
-    squares = np.einsum("ij,ij->i", projected, projected)
-    return np.argsort(-squares, kind="stable")[:count]
+    center, axes = pca.mean_.astype(np.float32), pca.components_.T.astype(np.float32)
+    squares = np.empty(len(rows), dtype=np.float32)
+    buffer = np.empty((min(len(rows), BLOCK_ROWS), len(center)), dtype=np.float32)
+    for block in row_blocks(len(rows)):
+        projected = cast_and_subtract(rows[block], center, buffer) @ axes
+        np.einsum("ij,ij->i", projected, projected, out=squares[block])
+    if count is None or count >= len(rows):
+        return np.argsort(-squares, kind="stable")
+    # Of thousands, only those that are kept are sorted.
+    candidates = np.flatnonzero(squares >= np.partition(squares, -count)[-count])
+    return candidates[np.argsort(-squares[candidates], kind="stable")][:count]
 
 
 def _join(arrays, batch_size):
