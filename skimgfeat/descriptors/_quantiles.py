@@ -130,8 +130,7 @@ class ProjectionHistogram:
         np.add.at(self._counts.reshape(-1), (_bin_indices(values[:n_rows]) + first_bins).ravel(), np.uint32(1))
 
     def _bins(self, index):
-        """Return the bins in use of one component: the values that stand for them, in units of the spread, and counts.
-        """
+        """Return the bins of one component: the values that stand for them, in units of the spread, and counts."""
         smallest, largest = self._smallest[index], self._largest[index]
         first, last = _bin_indices(np.array([smallest, largest]))
         values = np.clip(_bin_centers()[first : last + 1], smallest, largest)

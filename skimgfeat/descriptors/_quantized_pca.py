@@ -326,7 +326,8 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             rows than ``n_components``.
         """
         self._check_parameters()
-        is_first = not hasattr(self, "_moments")
+        # A first call that raised has seen nothing.
+        is_first = not hasattr(self, "_moments") or self._moments.n_rows == 0
         X = validate_data(self, X, dtype=_DTYPES, reset=is_first)
         if is_first:
             self._begin(X.shape[1])

@@ -122,6 +122,8 @@ def test_norm_keeps_the_order_of_equal_ones():
     X = with_geometry([image, *make_images()])
     codes = DescriptorCodec(6, max_descriptors=6, select_by="norm").fit(X).transform(X)[0]
     assert (np.diff(codes["x"].reshape(2, 3)) == 1).all()
+    fewer = DescriptorCodec(6, max_descriptors=4, select_by="norm").fit(X).transform(X)[0]
+    assert_array_equal(fewer["x"], codes["x"][:4])
 
 
 @pytest.mark.parametrize("select_by", ["rank", "norm"])
