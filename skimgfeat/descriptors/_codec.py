@@ -383,7 +383,9 @@ class DescriptorCodec(ImageMap):
         return codec
 
     def _make_pca(self, seed):
-        return QuantizedPCA(**{name: getattr(self, name) for name in _PCA_PARAMETERS}, random_state=seed)
+        pca = QuantizedPCA(**{name: getattr(self, name) for name in _PCA_PARAMETERS}, random_state=seed)
+        pca._owner = type(self).__name__
+        return pca
 
     def _check_updatable(self):
         if not hasattr(self.pca_, "_moments"):

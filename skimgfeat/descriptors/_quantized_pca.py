@@ -258,6 +258,8 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     (1797, 8)
     """
 
+    _owner = None  # whose part this is, where it is one
+
     def __init__(
         self,
         n_components=64,
@@ -374,7 +376,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             For another number of columns than ``transform`` gives, and for numbers that are no codes.
         """
         check_is_fitted(self, "components_")
-        owner = type(self).__name__
+        owner = self._speaker()
         codes = check_array(X, estimator=owner)
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
@@ -387,6 +389,10 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             codes = codes.astype(np.uint8)
         return self._decode(codes)
 
+    def _speaker(self):
+        """Return who speaks in messages."""
+        return self._owner or type(self).__name__
+
     def _check_parameters(self):
         owner = type(self).__name__
         check_codes(owner, self)
@@ -396,7 +402,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Fit what :meth:`_begin` prepared from iterables of checked rows: for the components, then for the ranges."""
         self._update(batches)
         if self._moments.n_rows == 0:
-            raise ValueError(f"{type(self).__name__}: X must hold at least one row, got none.")
+            raise ValueError(f"{self._speaker()}: X must hold at least one row, got none.")
         if self.n_components is not None and self.n_components > self._moments.n_rows:
             raise ValueError(self._too_many_components(f"n_samples={self._moments.n_rows} rows"))
         spread = self._set_components()
@@ -417,7 +423,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Forget everything, and prepare for rows of n_features columns."""
         if self.n_components is not None and self.n_components > n_features:
             raise ValueError(self._too_many_components(f"n_features={n_features} columns"))
-        random = check_random_state_of(type(self).__name__, self.random_state)
+        random = check_random_state_of(self._speaker(), self.random_state)
         self.n_components_ = self.n_components
         self._incremental = IncrementalPCA(self.n_components) if self.solver == "incremental" else None
         self._reservoir = Reservoir(self.n_quantile_samples, n_features, random)
@@ -425,7 +431,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _too_many_components(self, what):
         return (
-            f"{type(self).__name__}: n_components={self.n_components} must be at most the number of rows and of "
+            f"{self._speaker()}: n_components={self.n_components} must be at most the number of rows and of "
             f"columns of X, which has {what}; take fewer, or None for the most there are."
         )
 
@@ -447,7 +453,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Refuse to begin an incremental fit with fewer rows than components."""
         if self._moments.n_rows == 0 and self.n_components is not None and len(rows) < self.n_components:
             raise ValueError(
-                f"{type(self).__name__}: with solver='incremental' the first batch must hold at least "
+                f"{self._speaker()}: with solver='incremental' the first batch must hold at least "
                 f"n_components={self.n_components} rows, got n_samples={len(rows)}; "
                 "give it more rows (for fit, a larger batch_size), or take solver='moments'."
             )
@@ -499,7 +505,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             largest = max(float(rows.max()), -float(rows.min()))
             if largest > _LARGEST:
                 raise ValueError(
-                    f"{type(self).__name__}: X holds values too large to compute with, up to {largest:g}; "
+                    f"{self._speaker()}: X holds values too large to compute with, up to {largest:g}; "
                     "divide them first."
                 )
 
