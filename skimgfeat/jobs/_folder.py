@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -102,14 +103,20 @@ class JobFolder:
             write_page_checksum=True,
         )
         data = memoryview(buffer.getvalue())
-        self.write(name, data)
-        return hashlib.sha256(data).hexdigest()
+        # The disk and the hash take the same time, and need not wait for each other.
+        with ThreadPoolExecutor(1) as pool:
+            digest = pool.submit(hashlib.sha256, data)
+            self.write(name, data)
+        return digest.result().hexdigest()
 
     @contextmanager
-    def open_parquet(self, name):
-        """Open a Parquet file that is read with its checksums."""
+    def open_parquet(self, name, metadata=None):
+        """Open a Parquet file that is read with its checksums; its metadata need not be read where they are given."""
         pa = import_pyarrow("JobFolder")
-        with self._open(name) as source, pa.parquet.ParquetFile(source, page_checksum_verification=True) as file:
+        with (
+            self._open(name) as source,
+            pa.parquet.ParquetFile(source, metadata=metadata, page_checksum_verification=True) as file,
+        ):
             yield file
 
     def read_table(self, name):
