@@ -54,9 +54,7 @@ def fill_rows(owner, collection, image_shape, extract, out, *, n_jobs, batch_siz
         run_in_two(decode, fill, len(collection), batch_size=batch_size, n_jobs=n_jobs, **threads)
     else:
         n_bytes = int(np.prod(image_shape)) * collection.dtype.itemsize + out[:1].nbytes
-        run_batches(
-            lambda batch: fill(batch, decode(batch)), len(collection), bytes_per_item=n_bytes, n_jobs=n_jobs
-        )
+        run_batches(lambda batch: fill(batch, decode(batch)), len(collection), bytes_per_item=n_bytes, n_jobs=n_jobs)
     warn_of_failures(owner, collection, sorted(failed))
 
 

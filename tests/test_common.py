@@ -35,6 +35,7 @@ from skimgfeat import (
     VLAD,
     BagOfVisualWords,
     BBoxCrop,
+    CNNEmbedding,
     ColorHistogram,
     Connectivity,
     ContourFeatures,
@@ -58,10 +59,15 @@ from skimgfeat._base import ImageMap
 from skimgfeat.datasets import load_digits
 
 ROWS = {"image_shape": (1, -1)}
+# A network of one layer and few pixels, without weights to download.
+NETWORK = {"model": "shufflenet_v2_x0_5", "weights": None, "layer": "conv1", "backend": "torch"}
+TINY = {**NETWORK, "preprocessing": {"resize_size": 8, "crop_size": 8}, **ROWS}
 PIXELS = {"pixels_per_cell": (1, 1), "cells_per_block": (1, 1), **ROWS}
 
 # scikit-learn's checks show an estimator rows of a few values: images of one row here.
 SMALL = [
+    CNNEmbedding(**TINY),
+    CNNEmbedding(**TINY, pooling="flatten", batch_size=3, n_jobs=2, store_weights=True),
     ColorHistogram(bins=6, **ROWS),
     ColorHistogram("hsv", bins=3, **ROWS),
     ColorHistogram("lab", bins=4, joint=False, normalize=False, **ROWS),
@@ -102,6 +108,7 @@ OF_ROWS = {QuantizedPCA}
 BY_TYPE = {"scales_dtypes": False}
 COLOR = {"image_shape": (16, 20, 3)}
 DEFAULT = [
+    (CNNEmbedding(weights=None), BY_TYPE | {"any_shape": True}),
     (ColorHistogram(), {}),
     (Connectivity(), {}),
     (ContourFeatures(), {}),
@@ -119,6 +126,7 @@ DEFAULT = [
     (Zoning(), {}),
 ]
 VARIANTS = [
+    (CNNEmbedding(**NETWORK, preprocessing={"resize_size": None, "crop_size": 12}), COLOR | {"any_shape": True}),
     (ColorHistogram("hsv"), COLOR),
     (ColorHistogram("lab", bins=(4, 15, 17), joint=False), COLOR),
     (Flatten(), COLOR),
@@ -149,14 +157,14 @@ def call(check, *arguments):
 def test_the_lists_are_complete():
     of_files = {type(estimator) for estimator in OF_FILES}
     of_numbers = {type(estimator) for estimator in SMALL}
-    assert len(public_estimators()) == 23
+    assert len(public_estimators()) == 24
     assert of_numbers | of_files | RAGGED == public_estimators()
     assert len(of_numbers) + len(of_files) + len(RAGGED) == len(public_estimators())
     assert [type(estimator) for estimator, _ in DEFAULT] == sorted(
         of_numbers - OF_ROWS, key=lambda e: e.__name__.lower()
     )
     for estimator, _ in DEFAULT:
-        required = {"size": (8, 9)} if isinstance(estimator, Resize) else {}
+        required = {Resize: {"size": (8, 9)}, CNNEmbedding: {"weights": None}}.get(type(estimator), {})
         assert estimator.get_params() == type(estimator)(**required).get_params()
 
 

@@ -321,7 +321,9 @@ class CNNEmbedding(ImageFeatures):
         plan = self._check_parameters()
         check_images_of_any_size(self, X, reset=True)
         if self._channels not in ((), (1,), (3,)):
-            raise ValueError(f"{owner}: X holds images of {self._channels[0]} channels; networks take gray or RGB images.")
+            raise ValueError(
+                f"{owner}: X holds images of {self._channels[0]} channels; networks take gray or RGB images."
+            )
         network = load_network(on_threads(plan, count_threads(self.n_jobs)))
         self._plan = network.plan
         self._state = pack_state(network.plan) if self.store_weights else None

@@ -181,7 +181,9 @@ def check_device(owner, device, backend):
         raise TypeError(f"{owner}: device must be None or a string such as 'cpu' or 'cuda:0', got {device!r}.")
     torch, _ = import_torch(owner)
     kind, _, number = device.partition(":")
-    n_devices = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(kind, 0)
+    n_devices = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(
+        kind, 0
+    )
     if (number and not number.isdecimal()) or int(number or 0) >= n_devices:
         raise ValueError(f"{owner}: device must be None, 'cpu', or a 'cuda' or 'mps' that is there, got {device!r}.")
     if kind != "cpu" and backend in ("openvino", "onnxruntime"):

@@ -50,7 +50,9 @@ def check_weights(owner, weights):
     if isinstance(weights, os.PathLike):
         weights = os.fspath(weights)
     if not isinstance(weights, str):
-        raise TypeError(f"{owner}: weights must be None, a name such as 'DEFAULT' or the path of a file, got {weights!r}.")
+        raise TypeError(
+            f"{owner}: weights must be None, a name such as 'DEFAULT' or the path of a file, got {weights!r}."
+        )
     return weights
 
 
