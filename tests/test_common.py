@@ -61,13 +61,13 @@ from skimgfeat.datasets import load_digits
 ROWS = {"image_shape": (1, -1)}
 # A network of one layer and few pixels, without weights to download.
 NETWORK = {"model": "shufflenet_v2_x0_5", "weights": None, "layer": "conv1", "backend": "torch"}
-TINY = {**NETWORK, "preprocessing": {"resize_size": 8, "crop_size": 8}, **ROWS}
+TINY = {**NETWORK, "pooling": "flatten", "preprocessing": {"resize_size": (8, 24), "crop_size": (8, 24)}, **ROWS}
 PIXELS = {"pixels_per_cell": (1, 1), "cells_per_block": (1, 1), **ROWS}
 
 # scikit-learn's checks show an estimator rows of a few values: images of one row here.
 SMALL = [
     CNNEmbedding(**TINY),
-    CNNEmbedding(**TINY, pooling="flatten", batch_size=3, n_jobs=2, store_weights=True),
+    CNNEmbedding(**TINY, batch_size=3, n_jobs=2, store_weights=True),
     ColorHistogram(bins=6, **ROWS),
     ColorHistogram("hsv", bins=3, **ROWS),
     ColorHistogram("lab", bins=4, joint=False, normalize=False, **ROWS),

@@ -126,7 +126,7 @@ def _export(module, shape):
     data = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is the older one, and what torch calls deprecated in itself
-        torch.onnx.export(module, (torch.zeros(1, *shape),), data, dynamo=False)
+        torch.onnx.export(module, (torch.zeros(1, *shape),), data, dynamo=False)  # type: ignore[arg-type]
     return data.getvalue()
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -15,7 +15,7 @@ from skimgfeat._parallel import count_threads, run_in_two
 from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs
 from skimgfeat.embedding._backends import BACKENDS, PRECISIONS
 from skimgfeat.embedding._graph import POOLINGS
-from skimgfeat.embedding._libraries import import_torch, is_installed
+from skimgfeat.embedding._libraries import import_torch
 from skimgfeat.embedding._models import check_model, published_preparation
 from skimgfeat.embedding._network import Plan, check_device, load_network, on_threads, pack_state
 from skimgfeat.embedding._preparation import check_preparation
@@ -48,6 +48,13 @@ def _check_seed(owner, random_state):
     return seed
 
 
+def _version(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
 def _prepare_one(image, preparation, image_shape):
     """Return one image as the network takes it; what a collection keeps to apply later."""
     resolve_shape("CNNEmbedding", image_shape, image.shape)
@@ -77,9 +84,9 @@ class CNNEmbedding(ImageFeatures):
         - None: random weights, as the library draws them after ``torch.manual_seed(random_state)``.
     layer : str, list of str or None, default=None
         The node whose output is the row, named as in
-        ``torchvision.models.feature_extraction.get_graph_node_names(model)[1]``, such as "features.14", or a module, whose
-        last node counts; several are joined. None is what the last layer with weights, the classifier, is fed with,
-        before pooling and dropout.
+        ``torchvision.models.feature_extraction.get_graph_node_names(model)[1]``, such as "features.14", or a module,
+        whose last node counts; several are joined. None is what the last layer with weights, the classifier, is fed
+        with, before pooling and dropout.
     pooling : {"avg", "max", "gem", "flatten", "none"}, default="avg"
         How maps of (channels, rows, cols) become rows: the mean, the maximum, or the generalized mean of power 3 [3]_
         of each channel; or all values. "none" is for layers that give rows already; those are never pooled. Of tokens,
@@ -148,23 +155,23 @@ class CNNEmbedding(ImageFeatures):
 
     Notes
     -----
-    Images are prepared as torchvision's presets prepare images of Pillow [1]_: resized with antialiasing, cropped at the
-    center, scaled to [0, 1], mean subtracted, divided by the standard deviation. uint8 and bool images give torchvision's
-    pixels. uint16 images are resized in float32 and rounded to their own levels; other types are taken as they are,
-    resized in float32 and not rounded, so that an image that has to be resized gives slightly other rows than its 8-bit
-    version. Gray images count as RGB of three equal channels.
+    Images are prepared as torchvision's presets prepare images of Pillow [1]_: resized with antialiasing, cropped at
+    the center, scaled to [0, 1], mean subtracted, divided by the standard deviation. uint8 and bool images give
+    torchvision's pixels. uint16 images are resized in float32 and rounded to their own levels; other types are taken as
+    they are, resized in float32 and not rounded, so that an image that has to be resized gives slightly other rows than
+    its 8-bit version. Gray images count as RGB of three equal channels.
 
     On a CPU, with the same libraries on the same processor, a row has the same bits whatever ``batch_size``, ``n_jobs``
-    and the images beside it. On a GPU a row varies with the batch, within 1e-5 of its largest value in float32, for which
-    convolutions in TensorFloat-32 are switched off. Backends differ from each other by about 1e-6.
+    and the images beside it. On a GPU a row varies with the batch, by about 1e-6 of its largest value in float32, for
+    which convolutions in TensorFloat-32 are switched off. Backends differ from each other by about 1e-6.
 
     torch runs the network in evaluation mode, without gradients, channels last, with batch normalization merged into
     the convolutions before it. Exporting for OpenVINO or ONNX Runtime takes some seconds, once a process and network:
     a process keeps the last four.
 
-    Differences from torchvision: rows are always pooled by ``pooling``, where a model such as ConvNeXt normalizes what
-    it has pooled, that stays. GoogLeNet and Inception change their input as their published weights need it, for
-    other weights too.
+    Differences from torchvision: maps are pooled by ``pooling`` and not by the model's own last pooling, which is the
+    mean in nearly all; where a model such as ConvNeXt normalizes what it has pooled, that stays. GoogLeNet and Inception
+    change their input as their published weights need it, for other weights too.
 
     References
     ----------
@@ -404,7 +411,7 @@ class CNNEmbedding(ImageFeatures):
             "random_state": self._plan.weights.seed,
             "batch_size": int(self.batch_size),
             "n_features": self._n_features_out,
-            "versions": {name: version(name) if is_installed(_module(name)) else None for name in _PACKAGES},
+            "versions": {name: _version(name) for name in _PACKAGES},
         }
 
     def save_model_info(self, path):
@@ -420,7 +427,3 @@ class CNNEmbedding(ImageFeatures):
         step = {"estimator": type(self).__name__, "model": self.model_info()}
         with atomic_write(path) as file:
             file.write((json.dumps({"format": _FORMAT, "steps": [step]}, indent=1) + "\n").encode())
-
-
-def _module(package):
-    return {"pillow": "PIL"}.get(package, package)

@@ -58,8 +58,8 @@ def _find_node(owner, names, layer):
     if not found:
         near = get_close_matches(layer, names.values(), n=4, cutoff=0.4)
         raise ValueError(
-            f"{owner}: layer must be one or several of the {len(names)} nodes that torchvision.models."
-            f"feature_extraction.get_graph_node_names gives, such as {near or list(names.values())[-4:]}, got {layer!r}."
+            f"{owner}: layer must be one or several of the {len(names)} nodes that get_graph_node_names of "
+            f"torchvision.models.feature_extraction gives, such as {near or list(names.values())[-4:]}, got {layer!r}."
         )
     return found[-1]
 

@@ -1,6 +1,7 @@
 """A network that is ready to compute: planned by the parameters, loaded once a process."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import RLock
 
@@ -45,7 +46,7 @@ class Plan:
 class Network:
     """What computes, and what was found when it was loaded."""
 
-    compute: object  # called with images and rows to fill
+    compute: Callable  # called with images and rows to fill
     plan: Plan  # with the backend and the hash that were found
     layers: tuple
     n_columns: int

@@ -46,7 +46,7 @@ class Preparation:
     std: tuple
 
     def __call__(self, image):
-        """Return the image as (rows, cols, 3) of ``crop_size``: uint8 and uint16 as they are, bool as uint8, else float32.
+        """Return the image as (rows, cols, 3) of ``crop_size``, uint8 (bool, too) or uint16, else float32.
 
         Parameters
         ----------

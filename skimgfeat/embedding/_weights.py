@@ -112,7 +112,7 @@ def _download(owner, weights):
     except (OSError, RuntimeError) as error:  # RuntimeError: another hash
         raise OSError(
             f"{owner}: the weights {weights.name} cannot be downloaded from {weights.url} ({error}). Download the file "
-            f"where there is a network, and give its path, weights='.../{os.path.basename(weights.path)}', or put it at "
+            f"elsewhere, and give its path, weights='.../{os.path.basename(weights.path)}', or put it at "
             f"{weights.path!r}; weights=None takes random ones."
         ) from error
 
@@ -126,7 +126,7 @@ def _hash_file(owner, path):
     except OSError as error:
         raise type(error)(
             error.errno,
-            f"{owner}: the file of the weights cannot be read ({error.strerror}); give weights the path of one that can",
+            f"{owner}: the weights cannot be read ({error.strerror}); give weights the path of a file that can",
             path,
         ) from error
     return digest.hexdigest()

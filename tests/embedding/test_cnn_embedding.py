@@ -10,8 +10,10 @@ import threading
 from functools import partial
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -290,6 +292,7 @@ def test_grid_search_over_files_in_processes(tmp_path):
     search.fit(paths, np.arange(12) % 2)
     assert search.best_score_ == 1
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(search)).predict(paths), np.arange(12) % 2)
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
 # --- Weights
@@ -432,7 +435,7 @@ def use_in_a_new_process(tmp_path, images, source):
 
 
 def test_pickles_without_weights(state_file, tmp_path):
-    path, state = state_file
+    path, _ = state_file
     embedding = make(weights=path).fit(PHOTOS)
     rows = embedding.transform(PHOTOS[:1])
     data = pickle.dumps(embedding)
@@ -487,8 +490,12 @@ def test_files_that_are_no_model_info(tmp_path, content):
 
 def test_extract_writes_model_info_and_goes_on_with_the_same_weights(folder, state_file, tmp_path):
     path, _ = state_file
-    embedding = make(weights=path)
-    output = tmp_path / "features"
+    embedding, output = make(weights=path), tmp_path / "features"
+    with joblib.parallel_config("threading", n_jobs=2):
+        check_extract(embedding, folder, path, output)
+
+
+def check_extract(embedding, folder, path, output):
     assert extract(embedding, folder, output, chunk_size=2, progress=False).ok == 3
     features = load_features(output)
     np.testing.assert_allclose(features, make(weights=path).fit_transform(PHOTOS), rtol=0, atol=1e-6)
@@ -512,7 +519,11 @@ def test_clones_share_a_network(state_file):
 
 def test_without_torch_the_rest_works(tmp_path):
     code = (
-        "import sys; sys.modules['torch'] = None\n"
+        "import sys\n"
+        "class Blocker:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch': raise ModuleNotFoundError('No module named torch')\n"
+        "sys.meta_path.insert(0, Blocker())\n"
         "import numpy as np\n"
         "from skimgfeat import CNNEmbedding, HOG\n"
         "images = np.zeros((2, 32, 32), dtype=np.uint8)\n"
