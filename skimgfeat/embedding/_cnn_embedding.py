@@ -170,8 +170,8 @@ class CNNEmbedding(ImageFeatures):
     a process keeps the last four.
 
     Differences from torchvision: maps are pooled by ``pooling`` and not by the model's own last pooling, which is the
-    mean in nearly all; where a model such as ConvNeXt normalizes what it has pooled, that stays. GoogLeNet and Inception
-    change their input as their published weights need it, for other weights too.
+    mean in nearly all; where a model such as ConvNeXt normalizes what it has pooled, that stays. GoogLeNet and
+    Inception change their input as their published weights need it, for other weights too.
 
     References
     ----------

@@ -120,9 +120,9 @@ def _load_part(plan, stored):
     part, layers = cut(_OWNER, model, plan.layers, trace_options(_OWNER, plan.model))
     weights = plan.weights
     if stored is not None:
-        from safetensors.torch import load
+        import safetensors.torch
 
-        load_state(_OWNER, part, load(stored), "what was pickled")
+        load_state(_OWNER, part, safetensors.torch.load(stored), "what was pickled")
     elif weights.kind == "random":
         sha256 = hash_state(part.state_dict())
         if weights.sha256 not in ("", sha256):

@@ -172,7 +172,7 @@ class Run:
         )
         if account.complete:
             hashes = {chunk_name(number): self.hashes.get(number) for number in numbers}
-            names = [JOB, ITEMS, *filter(self.folder.exists, [MODEL_INFO]), *hashes]
+            names = [JOB, ITEMS, *filter(self.folder.exists, (MODEL_INFO,)), *hashes]
             files = [{"file": name, "sha256": hashes.get(name) or self.folder.sha256(name)} for name in names]
             self.folder.write_json(MANIFEST, {"account": account.to_dict(), "files": files})
         return account

@@ -472,7 +472,7 @@ def test_model_info_makes_the_same_rows(state_file, tmp_path):
     embedding = make(weights=path, layer="stage2", pooling="max").fit(PHOTOS)
     embedding.save_model_info(tmp_path / "model.json")
     info = json.loads((tmp_path / "model.json").read_text())["steps"][0]["model"]
-    assert info["versions"]["torch"] == torch.__version__
+    assert torch.__version__.startswith(info["versions"]["torch"])
     assert info["weights"]["sha256"] == embedding.weights_sha256_
     rows = use_in_a_new_process(tmp_path, PHOTOS[1][None], tmp_path / "model.json")
     np.testing.assert_array_equal(rows, embedding.transform(PHOTOS[1:2]))
