@@ -151,7 +151,7 @@ def verify(output):
     for name in sorted(hashes.keys() & present):
         if folder.sha256(name) != hashes[name]:
             problems.append(f"{name} has changed since it was written")
-        elif name != JOB:
+        elif name not in (JOB, MODEL_INFO):
             problems += _read_problems(folder, name)
     if not problems:
         n_items = folder.read_json(JOB)["n_items"]
