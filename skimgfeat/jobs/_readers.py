@@ -11,7 +11,7 @@ from skimgfeat.io import atomic_write
 from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.io._tables import escape_cell
 from skimgfeat.jobs._account import add_up
-from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder, chunk_name
+from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, MODEL_INFO, JobFolder, chunk_name
 from skimgfeat.jobs._layouts import descr_to_dtype
 
 _OWNER = "load_features"
@@ -152,13 +152,13 @@ def verify(output):
     except (ValueError, KeyError, TypeError) as error:
         return [f"{MANIFEST} cannot be read: {type(error).__name__} {error}"]
     numbers = folder.chunk_numbers()
-    present = {JOB, *(name for name in (ITEMS,) if folder.exists(name)), *map(chunk_name, numbers)}
+    present = {JOB, *filter(folder.exists, (ITEMS, MODEL_INFO)), *map(chunk_name, numbers)}
     problems = [f"{name} is missing" for name in sorted(hashes.keys() - present)]
     problems += [f"{name} is not in the manifest" for name in sorted(present - hashes.keys())]
     for name in sorted(hashes.keys() & present):
         if folder.sha256(name) != hashes[name]:
             problems.append(f"{name} has changed since it was written")
-        elif name != JOB:
+        elif name not in (JOB, MODEL_INFO):
             problems += _read_problems(folder, name)
     if not problems:
         n_items = folder.read_json(JOB)["n_items"]
