@@ -33,9 +33,11 @@ _PUBLIC = {
     "RunLengths": "skimgfeat.features",
     "SkeletonFeatures": "skimgfeat.features",
     "Zoning": "skimgfeat.features",
+    "aggregate": "skimgfeat.jobs",
     "check_image_estimator": "skimgfeat.testing",
     "extract": "skimgfeat.jobs",
     "load_features": "skimgfeat.jobs",
+    "merge_features": "skimgfeat.jobs",
     "transform_into": "skimgfeat.jobs",
 }
 

@@ -71,10 +71,10 @@ def _measure(folder, job, n_sample):
 
 def _rows(table, job):
     """Return the rows of features in a chunk; of descriptors, how many each item has."""
-    from skimgfeat.jobs._readers import _split
+    from skimgfeat.jobs._readers import _rows as feature_rows
 
     if job["features"]["kind"] == "rows":
-        return _split(table, job)[1]
+        return feature_rows(table, job)
     return table["count"].to_numpy()[:, None]
 
 

@@ -8,7 +8,7 @@ import skimgfeat
 from skimgfeat.cli import main
 from skimgfeat.cli._arguments import CommandError
 
-COMMANDS = ("demo", "extract", "info", "verify")
+COMMANDS = ("aggregate", "demo", "extract", "info", "verify")
 HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "joblib", "torch", "matplotlib", "pandas", "pyarrow", "polars"}
 
 
