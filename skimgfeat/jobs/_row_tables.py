@@ -116,6 +116,8 @@ def _describe(owner, schema, lengths, read, key, names=None):
     else:
         others = {*ITEM_COLUMNS, key}
         floats = [name for name, kind in types.items() if pa.types.is_floating(kind) and name not in others]
+        # The index of a data frame in a file is no feature either.
+        floats = [name for name in floats if not name.startswith("__index_level_")]
         holders = names = names or floats
     if not holders:
         raise ValueError(
