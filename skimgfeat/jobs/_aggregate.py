@@ -15,7 +15,7 @@ from skimgfeat.jobs._table_files import as_wide_table, check_table_path, write_t
 
 _OWNER = "aggregate"
 _NAN_POLICIES = ("omit", "propagate", "raise")
-_KINDS = ("pandas", "polars", "pyarrow")
+_KINDS = ("pandas", "polars", "arrow")
 _ID = "item_id"
 _COUNTS = ("n_images", "n_failed")
 # Of the items that are worked on in one reading of the rows.
@@ -140,7 +140,7 @@ def aggregate(
         Whether to add the columns ``n_images``, how many rows of the item are used, and ``n_failed``.
     prefix : str or None, default=None
         The columns of features are called this and a number, from 0. None calls them as they are.
-    to : {"pandas", "polars", "pyarrow"}, default="pandas"
+    to : {"pandas", "polars", "arrow"}, default="pandas"
         The kind of table.
     output : path-like or None, default=None
         A file that ends in .parquet or .csv: the items are written there, part by part, and not returned.
@@ -367,7 +367,7 @@ def _collect(batches, names, kind):
     """Return all items as a table of this kind."""
     pa = import_pyarrow(_OWNER)
     table = pa.concat_tables([as_wide_table(items, rows, names) for items, rows in batches])
-    if kind == "pyarrow":
+    if kind == "arrow":
         return table
     if kind == "pandas":
         return table.to_pandas()

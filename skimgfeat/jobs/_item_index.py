@@ -63,7 +63,8 @@ def index_items(table, column, identify):
     """
     places: dict[str, int] = {}
     firsts: dict[int, tuple] = {}
-    codes, failed, unmatched, first_failed = [], [], [], None
+    codes: list[int] = []
+    failed, unmatched, first_failed = [], [], None
     for value, name, fails in _iter_rows(table, column):
         item, row = identify(value), len(codes)
         code = -1 if item is None else places.setdefault(item, len(places))
@@ -133,7 +134,7 @@ def as_item_id(owner, column, value):
         return None
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or value % 1:
         raise ValueError(f"{owner}: column {column!r} must tell items by texts or whole numbers, got {value!r}.")
-    return str(int(value))
+    return f"{value:.0f}" if isinstance(value, float) else str(value)
 
 
 def natural_key(text):

@@ -135,8 +135,8 @@ def main(arguments=None):
         f"{name}: MobileNetV2 at {options.side} x {options.side}, "
         f"{trained if options.weights is None else f'weights of {options.weights.name}'}, on one thread of a CPU. "
         f"LinearSVC(dual=False) behind StandardScaler on {options.learned:,} training images, accuracy on "
-        f"{len(photos[2]):,} test images. Trained weights at their best are {best[1] - best[0]:.1f} points above random "
-        "ones at theirs."
+        f"{len(photos[2]):,} test images. Trained weights at their best are {best[1] - best[0]:.1f} points above "
+        "random ones at theirs."
     )
     header = ["weights", *(f"accuracy in %, C={C:g}" for C in options.C)]
     packages = ("torch", "torchvision", "scikit-learn")

@@ -293,7 +293,7 @@ def test_columns_that_are_no_features_are_named(tmp_path):
 
 def test_kinds_of_tables(run):
     wanted, _ = aggregate(run)
-    as_arrow, _ = aggregate(run, to="pyarrow")
+    as_arrow, _ = aggregate(run, to="arrow")
     as_polars, _ = aggregate(run, to="polars")
     assert isinstance(as_arrow, pa.Table)
     assert isinstance(as_polars, pl.DataFrame)
