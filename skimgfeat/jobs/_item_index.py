@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -134,7 +134,7 @@ def as_item_id(owner, column, value):
         return None
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or value % 1:
         raise ValueError(f"{owner}: column {column!r} must tell items by texts or whole numbers, got {value!r}.")
-    return f"{value:.0f}" if isinstance(value, float) else str(value)
+    return str(value) if isinstance(value, Integral) else f"{float(value):.0f}"
 
 
 def natural_key(text):

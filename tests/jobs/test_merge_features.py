@@ -39,7 +39,7 @@ def test_as_pandas(how):
         [12.0, 7.0, 8.0],
         pd.array([12, 7, 8], dtype="Int64"),
         pd.Categorical(["12", "7", "8"]),
-        np.array([12, "7", np.int64(8)], dtype=object),
+        np.array([np.int64(12), "7", np.float32(8)], dtype=object),
     ],
     ids=lambda ids: f"{type(ids).__name__} of {type(ids[0]).__name__}",
 )
