@@ -135,7 +135,8 @@ def aggregate(
         ``image_name`` and ``item_id``.
     nan_policy : {"omit", "propagate", "raise"}, default="omit"
         What a row without features does, that of an image that failed. "omit" takes the other rows of the item; an item
-        without any is a row of NaN. "propagate" makes the item's features NaN. "raise" is an error.
+        without any is a row of NaN. "propagate" makes the item's features NaN. "raise" is an error. What
+        :func:`extract` was told to skip has no row, and is not counted.
     counts : bool, default=False
         Whether to add the columns ``n_images``, how many rows of the item are used, and ``n_failed``.
     prefix : str or None, default=None
