@@ -19,7 +19,7 @@ _KINDS = ("pandas", "polars", "arrow")
 _ID = "item_id"
 _COUNTS = ("n_images", "n_failed")
 # Of the items that are worked on in one reading of the rows.
-_HELD_BYTES = 256 << 20
+_HELD_BYTES = 128 << 20
 _N_SHOWN = 3
 
 _logger = logging.getLogger("skimgfeat.jobs")
@@ -173,7 +173,7 @@ def aggregate(
     A row has failed where a feature of it is NaN or infinite. A mean is summed in float64, row after row: it does not
     depend on how the rows are chunked.
 
-    A first reading finds the items, some hundred bytes each. Then as many items as 256 MB hold are worked on in a
+    A first reading finds the items, some hundred bytes each. Then as many items as 128 MB hold are worked on in a
     reading of the parts that have rows of them: one row of each for the mean, the maximum and the first; all rows
     for the median, of which a single item may have more. Where the images of an item stand together, as they do in a
     folder, that is one reading in all.
@@ -355,12 +355,15 @@ def _median(rows, n_rows, n_columns):
     return median
 
 
-# How the rows of items become one each, and the bytes that an item takes meanwhile, a column.
+# A float32 on its way to a table: the row, the row as a part of a column, and that in the writer.
+_WRITE_BYTES = 12
+
+# How the rows of items become one each, and the bytes that an item takes for each feature.
 _REDUCTIONS = {
-    "mean": (_mean, lambda n_rows: np.full(len(n_rows), 12)),
-    "max": (_max, lambda n_rows: np.full(len(n_rows), 4)),
-    "first": (_first, lambda n_rows: np.full(len(n_rows), 4)),
-    "median": (_median, lambda n_rows: 4 * (n_rows + 1)),
+    "mean": (_mean, lambda n_rows: np.full(len(n_rows), 8 + _WRITE_BYTES)),
+    "max": (_max, lambda n_rows: np.full(len(n_rows), _WRITE_BYTES)),
+    "first": (_first, lambda n_rows: np.full(len(n_rows), _WRITE_BYTES)),
+    "median": (_median, lambda n_rows: 4 * n_rows + _WRITE_BYTES),
 }
 
 

@@ -366,7 +366,7 @@ def test_memory_does_not_grow_with_the_run(tmp_path, monkeypatch, method):
 
 def test_what_is_read(run, monkeypatch):
     """Features of a run once; those of parts that are not wanted never."""
-    monkeypatch.setattr("skimgfeat.jobs._aggregate._HELD_BYTES", 12 * 12 * 3)
+    monkeypatch.setattr("skimgfeat.jobs._aggregate._HELD_BYTES", 20 * 12 * 3)
     read = []
     from skimgfeat.jobs._row_tables import RowTable
 
