@@ -40,10 +40,12 @@ _PUBLIC = {
     "SimilarityIndex": "skimgfeat.neighbors",
     "SkeletonFeatures": "skimgfeat.features",
     "Zoning": "skimgfeat.features",
+    "aggregate": "skimgfeat.jobs",
     "check_image_estimator": "skimgfeat.testing",
     "extract": "skimgfeat.jobs",
     "find_duplicates": "skimgfeat.neighbors",
     "load_features": "skimgfeat.jobs",
+    "merge_features": "skimgfeat.jobs",
     "transform_into": "skimgfeat.jobs",
 }
 

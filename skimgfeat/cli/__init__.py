@@ -10,6 +10,7 @@ import threading
 from contextlib import contextmanager
 
 from skimgfeat import __version__
+from skimgfeat.cli._aggregate import add_parser as add_aggregate
 from skimgfeat.cli._arguments import ArgumentParser, CommandError, UsageError, first_line
 from skimgfeat.cli._codec import add_parser as add_codec
 from skimgfeat.cli._crop import add_parser as add_crop
@@ -73,7 +74,17 @@ def _make_parser():
     )
     parser.add_argument("--version", action="version", version=f"skimgfeat {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for add_parser in (add_demo, add_extract, add_crop, add_info, add_verify, add_sift, add_codec, add_openimages):
+    for add_parser in (
+        add_demo,
+        add_extract,
+        add_aggregate,
+        add_crop,
+        add_info,
+        add_verify,
+        add_sift,
+        add_codec,
+        add_openimages,
+    ):
         add_parser(subparsers)
     return parser
 
