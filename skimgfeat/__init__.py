@@ -10,6 +10,7 @@ _PUBLIC = {
     "VLAD": "skimgfeat.descriptors",
     "BBoxCrop": "skimgfeat.preprocessing",
     "BagOfVisualWords": "skimgfeat.descriptors",
+    "CNNEmbedding": "skimgfeat.embedding",
     "ColorGrid": "skimgfeat.features",
     "ColorHistogram": "skimgfeat.features",
     "Connectivity": "skimgfeat.features",
@@ -40,10 +41,12 @@ _PUBLIC = {
     "SimilarityIndex": "skimgfeat.neighbors",
     "SkeletonFeatures": "skimgfeat.features",
     "Zoning": "skimgfeat.features",
+    "aggregate": "skimgfeat.jobs",
     "check_image_estimator": "skimgfeat.testing",
     "extract": "skimgfeat.jobs",
     "find_duplicates": "skimgfeat.neighbors",
     "load_features": "skimgfeat.jobs",
+    "merge_features": "skimgfeat.jobs",
     "transform_into": "skimgfeat.jobs",
 }
 
@@ -51,6 +54,7 @@ _SUBMODULES = (
     "datasets",
     "descriptors",
     "display",
+    "embedding",
     "features",
     "io",
     "jobs",

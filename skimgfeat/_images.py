@@ -7,6 +7,7 @@ The only caller of ``validate_data`` for images. Images are flattened to rows fo
 import math
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
@@ -62,6 +63,49 @@ def check_images(estimator, X, *, reset, allow_negative=True):
         _check_non_negative(owner, images)
     if reset:
         estimator.image_shape_ = shape
+    return images
+
+
+def check_images_of_any_size(estimator, X, *, reset):
+    """Validate X, images that need not share their size, for an estimator that makes one size of them.
+
+    Parameters
+    ----------
+    estimator : estimator with the parameter ``image_shape``
+        ``reset=True`` sets its ``image_shape_``, None where the images differ or nobody knows, and then without
+        ``n_features_in_``; ``reset=False`` compares the number of channels, and the width of rows.
+    X : array-like as for :func:`check_images`, list of images, or ImageCollection
+        Images in a list share their type and number of channels. Of a collection, nothing is decoded.
+    reset : bool
+        Whether this is ``fit``.
+
+    Returns
+    -------
+    images : ndarray of shape (n_samples, rows, cols[, channels]), list of ndarray, or ImageCollection
+    """
+    owner = type(estimator).__name__
+    if isinstance(X, ImageCollection):
+        check_image_shape(owner, estimator.image_shape)
+        images, channels, shapes = X, X.channels, set()
+    elif is_list_of_images(X):
+        images = _check_list(owner, X, check_image_shape(owner, estimator.image_shape))
+        channels, shapes = images[0].shape[2:], {image.shape for image in images}
+    else:
+        # Compared with what fit saw in its width only where X is rows, since any size will do.
+        compare = n_dimensions(X) == 2 and not reset and estimator.image_shape_ is not None
+        images = check_images(estimator if reset or compare else clone(estimator), X, reset=not compare)
+        channels, shapes = images.shape[3:], None
+    if not reset:
+        _check_same_channels(estimator, channels)
+        return images
+    estimator._channels = channels
+    if shapes is not None:
+        for name in ("n_features_in_", "feature_names_in_"):
+            estimator.__dict__.pop(name, None)
+        estimator.image_shape_ = None
+        if len(shapes) == 1:
+            (estimator.image_shape_,) = shapes
+            estimator.n_features_in_ = math.prod(estimator.image_shape_)
     return images
 
 
@@ -169,6 +213,40 @@ def _check_same_shape(estimator, shape, reset):
         owner = type(estimator).__name__
         raise ValueError(
             f"X holds images of shape {shape}, but {owner} was fitted on images of shape {estimator.image_shape_}."
+        )
+
+
+def _check_list(owner, X, image_shape):
+    """Return a list of images as a list of arrays that share their type and channels."""
+    images = [np.asarray(image) for image in X]
+    first = images[0]
+    for index, image in enumerate(images):
+        if image.ndim not in (2, 3) or image.size == 0:
+            raise ValueError(
+                f"{owner}: image {index} of X has shape {image.shape}; each must be (rows, cols) "
+                "or (rows, cols, channels), and not empty."
+            )
+        if image.dtype.kind not in "buif":
+            raise TypeError(f"{owner}: image {index} of X must hold real numbers, got dtype {image.dtype}.")
+        if image.dtype != first.dtype or image.shape[2:] != first.shape[2:]:
+            raise ValueError(
+                f"{owner}: image {index} of X is {_kind(image.shape)} {image.dtype}, but image 0 is "
+                f"{_kind(first.shape)} {first.dtype}; convert them to one type and number of channels."
+            )
+        resolve_shape(owner, image_shape, image.shape)
+        assert_all_finite(image, estimator_name=owner, input_name=f"X[{index}]")
+    return images
+
+
+def _kind(shape):
+    return "gray" if len(shape) == 2 else f"{shape[2]}-channel"
+
+
+def _check_same_channels(estimator, channels):
+    if channels != estimator._channels:
+        raise ValueError(
+            f"X holds {_kind((0, 0, *channels))} images, but {type(estimator).__name__} was fitted on "
+            f"{_kind((0, 0, *estimator._channels))} images."
         )
 
 

@@ -4,18 +4,20 @@ import warnings
 
 import numpy as np
 
-from skimgfeat._parallel import run_batches
+from skimgfeat._parallel import run_batches, run_in_two
 from skimgfeat.io import FailedImagesWarning, ImageError
 
 
-def fill_rows(owner, collection, image_shape, extract, out, *, n_jobs):
+def fill_rows(owner, collection, image_shape, extract, out, *, n_jobs, batch_size=None, **threads):
     """Decode a collection batch by batch and let ``extract(images, rows)`` fill the rows of ``out``.
 
     Rows of images that cannot be had become NaN, where the collection has ``on_error="nan"``; one warning says so.
+    Where ``extract`` wants batches of a size, it has threads of its own, and some are decoded ahead meanwhile:
+    ``threads`` are the options of :func:`skimgfeat._parallel.run_in_two`.
     """
     failed = []
 
-    def fill(batch):
+    def decode(batch):
         images = np.empty((batch.stop - batch.start, *image_shape), collection.dtype)
         good = []
         for place, index in enumerate(range(batch.start, batch.stop)):
@@ -35,6 +37,10 @@ def fill_rows(owner, collection, image_shape, extract, out, *, n_jobs):
                 )
             images[place] = image
             good.append(place)
+        return images, good
+
+    def fill(batch, decoded):
+        images, good = decoded
         if len(good) == len(images):
             extract(images, out[batch])
             return
@@ -44,8 +50,11 @@ def fill_rows(owner, collection, image_shape, extract, out, *, n_jobs):
             extract(images[good], rows)
             out[batch][good] = rows
 
-    n_bytes = int(np.prod(image_shape)) * collection.dtype.itemsize + out[:1].nbytes
-    run_batches(fill, len(collection), bytes_per_item=n_bytes, n_jobs=n_jobs)
+    if batch_size is not None:
+        run_in_two(decode, fill, len(collection), batch_size=batch_size, n_jobs=n_jobs, **threads)
+    else:
+        n_bytes = int(np.prod(image_shape)) * collection.dtype.itemsize + out[:1].nbytes
+        run_batches(lambda batch: fill(batch, decode(batch)), len(collection), bytes_per_item=n_bytes, n_jobs=n_jobs)
     warn_of_failures(owner, collection, sorted(failed))
 
 

@@ -1,6 +1,7 @@
 """Batches over images, threads over batches."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
@@ -17,8 +18,9 @@ def iter_batches(n_items, *, bytes_per_item):
 
 
 def count_threads(n_jobs):
-    """Return the number of threads that ``n_jobs`` means here: one inside another joblib call."""
-    return 1 if get_active_backend()[0].nesting_level else effective_n_jobs(n_jobs)
+    """Return how many threads ``n_jobs`` stands for; one inside another joblib call, where processors are taken."""
+    nested = bool(get_active_backend()[0].nesting_level)
+    return 1 if nested else effective_n_jobs(n_jobs)
 
 
 def run_batches(function, n_items, *, bytes_per_item, n_jobs):
@@ -40,3 +42,31 @@ def run_batches(function, n_items, *, bytes_per_item, n_jobs):
             pass
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def run_in_two(prepare, finish, n_items, *, batch_size, n_jobs, n_finishers=None, initializer=None):
+    """Call ``finish(batch, prepare(batch))`` for every batch, a slice; some are prepared while others are finished.
+
+    Each of the two has threads of its own, as many as ``n_jobs`` says; ``n_finishers`` is how many finish at most, and
+    ``initializer`` is what each of these calls first. No more batches are prepared ahead than there are threads.
+    """
+    batches = [slice(start, min(start + batch_size, n_items)) for start in range(0, n_items, batch_size)]
+    n_threads = max(1, min(count_threads(n_jobs), len(batches)))
+    preparers = ThreadPoolExecutor(n_threads)
+    finishers = ThreadPoolExecutor(min(n_threads, n_finishers or n_threads), initializer=initializer)
+    pending: deque[Future] = deque()
+    try:
+        for batch in batches:
+            prepared = preparers.submit(prepare, batch)
+            pending.append(finishers.submit(_finish, finish, batch, prepared))
+            if len(pending) > 2 * n_threads:
+                pending.popleft().result()
+        while pending:
+            pending.popleft().result()
+    finally:
+        preparers.shutdown(cancel_futures=True)
+        finishers.shutdown(cancel_futures=True)
+
+
+def _finish(finish, batch, prepared):
+    finish(batch, prepared.result())

@@ -35,6 +35,7 @@ from skimgfeat import (
     VLAD,
     BagOfVisualWords,
     BBoxCrop,
+    CNNEmbedding,
     ColorGrid,
     ColorHistogram,
     Connectivity,
@@ -62,12 +63,17 @@ from skimgfeat._base import ImageMap
 from skimgfeat.datasets import load_digits
 
 ROWS = {"image_shape": (1, -1)}
+# A network of one layer and few pixels, without weights to download.
+NETWORK = {"model": "shufflenet_v2_x0_5", "weights": None, "layer": "conv1", "backend": "torch"}
+TINY = {**NETWORK, "pooling": "flatten", "preprocessing": {"resize_size": (8, 24), "crop_size": (8, 24)}, **ROWS}
 PIXELS = {"pixels_per_cell": (1, 1), "cells_per_block": (1, 1), **ROWS}
 NET = {"hidden": (16,), "batch_size": 32, "learning_rate": 1e-2, "max_epochs": 25, **ROWS}
 PATCHES = {"patch_size": (1, 1), "pooling": (1, 1), "reg_contrast": None, "random_state": 0, **ROWS}
 
 # scikit-learn's checks show an estimator rows of a few values: images of one row here.
 SMALL = [
+    CNNEmbedding(**TINY),
+    CNNEmbedding(**TINY, batch_size=3, n_jobs=2, store_weights=True),
     ColorGrid(grid=(1, 1), **ROWS),
     ColorGrid("hsv", grid=(1, 1), **ROWS),
     ColorGrid("rgb", grid=(1, 1), n_jobs=2, **ROWS),
@@ -120,6 +126,7 @@ GIVE_GRAPHS = (SimilarityIndex,)
 BY_TYPE = {"scales_dtypes": False}
 COLOR = {"image_shape": (16, 20, 3)}
 DEFAULT = [
+    (CNNEmbedding(weights=None), BY_TYPE | {"any_shape": True}),
     (ColorGrid(), {}),
     (ColorHistogram(), {}),
     (Connectivity(), {}),
@@ -140,6 +147,7 @@ DEFAULT = [
     (Zoning(), {}),
 ]
 VARIANTS = [
+    (CNNEmbedding(**NETWORK, preprocessing={"resize_size": None, "crop_size": 12}), COLOR | {"any_shape": True}),
     (ColorGrid(), COLOR),
     (ColorGrid("hsv", grid=(3, 1)), COLOR),
     (ColorGrid("rgb", grid=(2, 5)), COLOR),
@@ -176,14 +184,14 @@ def call(check, *arguments):
 def test_the_lists_are_complete():
     of_files = {type(estimator) for estimator in OF_FILES}
     of_numbers = {type(estimator) for estimator in SMALL}
-    assert len(public_estimators()) == 27
+    assert len(public_estimators()) == 28
     assert of_numbers | of_files | RAGGED == public_estimators()
     assert len(of_numbers) + len(of_files) + len(RAGGED) == len(public_estimators())
     assert [type(estimator) for estimator, _ in DEFAULT] == sorted(
         of_numbers - OF_ROWS, key=lambda e: e.__name__.lower()
     )
     for estimator, _ in DEFAULT:
-        required = {"size": (8, 9)} if isinstance(estimator, Resize) else {}
+        required = {Resize: {"size": (8, 9)}, CNNEmbedding: {"weights": None}}.get(type(estimator), {})
         assert estimator.get_params() == type(estimator)(**required).get_params()
 
 

@@ -8,7 +8,7 @@ import pytest
 from joblib import Parallel, delayed, parallel_config
 from numpy.testing import assert_array_equal
 
-from skimgfeat._parallel import iter_batches, run_batches
+from skimgfeat._parallel import iter_batches, run_batches, run_in_two
 
 
 @pytest.mark.parametrize("n_items", [0, 1, 5, 1000])
@@ -78,3 +78,57 @@ def test_error_of_a_batch_passes_through(n_jobs):
 
     with pytest.raises(ValueError, match="batch 7"):
         run_batches(work, 20, bytes_per_item=2**21, n_jobs=n_jobs)
+
+
+# --- Two stages
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 3])
+def test_in_two_every_batch_is_prepared_and_finished(n_jobs):
+    done = {}
+    run_in_two(
+        lambda batch: list(range(batch.start, batch.stop)),
+        lambda batch, prepared: done.update({batch.start: prepared}),
+        23,
+        batch_size=5,
+        n_jobs=n_jobs,
+    )
+    assert sorted(done) == [0, 5, 10, 15, 20]
+    assert sum((done[start] for start in sorted(done)), []) == list(range(23))
+
+
+def test_in_two_no_more_is_prepared_than_is_soon_needed():
+    prepared, waiting = [], threading.Event()
+
+    def finish(batch, _):
+        if batch.start == 0:
+            waiting.wait(1)
+            assert len(prepared) <= 4
+
+    run_in_two(prepared.append, finish, 20, batch_size=1, n_jobs=1)
+    assert len(prepared) == 20
+
+
+@pytest.mark.parametrize("stage", ["prepare", "finish"])
+def test_in_two_errors_pass_through(stage):
+    def fail(batch, *_):
+        if batch.start == 3:
+            raise ValueError("the third")
+
+    stages = {"prepare": lambda batch: None, "finish": lambda batch, prepared: None, stage: fail}
+    with pytest.raises(ValueError, match="the third"):
+        run_in_two(stages["prepare"], stages["finish"], 9, batch_size=1, n_jobs=2)
+
+
+def test_in_two_each_thread_that_finishes_is_initialized_once():
+    started = []
+    run_in_two(
+        lambda batch: None,
+        lambda batch, prepared: None,
+        9,
+        batch_size=1,
+        n_jobs=4,
+        n_finishers=2,
+        initializer=lambda: started.append(threading.get_ident()),
+    )
+    assert 1 <= len(started) == len(set(started)) <= 2

@@ -113,6 +113,25 @@ INVALID = {
         "n_neighbors": (COUNT[0], [*COUNT[1], 6]),
         "bandwidth": (["1", True, [1.0], 1j], [0, -1, np.nan, np.inf]),
     },
+    "CNNEmbedding": {
+        "model": ([None, 3, True, ["resnet18"]], ["", "Resnet18", "mobilenet", "timm/", "timm/nothing"]),
+        "weights": ([3, True, ["DEFAULT"]], ["", "default", "IMAGENET1K_V9"]),
+        "layer": ([3, True, {"conv1"}, ("conv1", 3)], ["", "conv", (), ["conv1", "conv1"]]),
+        "pooling": ([None, 3, ["avg"]], ["mean", "", "none"]),
+        "batch_size": COUNT,
+        "device": ([3, True, ["cpu"]], ["", "gpu", "cpu:1", "cpu:x", "cuda:99"]),
+        "precision": ([None, 32, ["float32"]], ["float64", "f32", ""]),
+        "backend": ([None, 3, ["torch"]], ["pytorch", "", "Torch"]),
+        "random_state": ([None, *RANDOM_STATE[0]], RANDOM_STATE[1]),
+        "weights_sha256": ([3, True, b"0" * 64], ["", "0" * 63, "g" * 64, "0" * 64]),
+        "preprocessing": (
+            [3, "imagenet", True, {"crop_size": "8"}, {"resize_size": 8.0}, {"mean": (0, 0, "0")}],
+            [{"size": 8}, {"crop_size": 0}, {"resize_size": (8,)}, {"interpolation": "area"}, {"std": (1, 1, 0)}],
+        ),
+        "store_weights": FLAG,
+        "image_shape": IMAGE_SHAPE,
+        "n_jobs": N_JOBS,
+    },
     "ColorGrid": {
         "color_space": ([None, 1, True, ["rgb"]], ["RGB", "", "luv"]),
         "grid": PAIR_OF_BLOCKS,
@@ -237,6 +256,13 @@ INVALID = {
 REQUIRED = {
     "ConvNetClassifier": {"max_epochs": 1, "random_state": 0},
     "BagOfVisualWords": {"n_words": 5, "random_state": 0},
+    "CNNEmbedding": {
+        "model": "shufflenet_v2_x0_5",
+        "weights": None,
+        "layer": "conv1",
+        "backend": "torch",
+        "preprocessing": {"resize_size": 16, "crop_size": 16},
+    },
     "DescriptorCodec": {"n_components": 4, "random_state": 0},
     "FisherVector": {"n_components": 2, "random_state": 0},
     "PatchFeatures": {"n_atoms": 5, "max_patches": 500, "random_state": 0},
@@ -298,6 +324,9 @@ def assert_says_how_to_repair(message, parameter, value):
     """The message says what must hold, or what the images are, and shows the value that was given."""
     assert re.search(r"must|names are|name each|choose|smaller than|X holds", message)
     shown = [repr(value), str(value)]
+    if isinstance(value, dict):
+        (value,) = value.values()
+        shown.append(repr(value))
     if isinstance(value, (tuple, list, set)):
         shown += [repr(part) for part in value] + [" x ".join(map(str, value))]
     assert any(part in message for part in shown) or value in ([], ())
@@ -314,6 +343,16 @@ def test_stored_as_given(name):
 
 
 VALID = {
+    "model": ["shufflenet_v2_x1_0"],
+    "weights": [None],
+    "layer": [["conv1", "maxpool"], ("conv1",)],
+    "pooling": ["max", "gem", "flatten"],
+    "device": ["cpu"],
+    "precision": ["bfloat16"],
+    "backend": ["torch"],
+    "weights_sha256": [None],
+    "preprocessing": [None, {"crop_size": [16, 8], "mean": np.zeros(3)}],
+    "store_weights": [np.True_],
     "columns": [["path", "x_min", "y_min", "x_max", "y_max"]],
     "units": ["pixel"],
     "context": [np.float32(0.5), 1],
@@ -390,7 +429,6 @@ VALID = {
     "max_shift": [np.int64(2)],
     "class_weight": ["balanced", {0: 1, 1: 5.0}],
     "warm_start": [np.True_],
-    "device": ["cpu"],
     "callbacks": [[], ()],
     "verbose": [np.True_],
     "metric": ["cosine"],
@@ -404,7 +442,6 @@ VALID = {
     "step": [np.int64(2)],
     "dictionary": ["random"],
     "encoding": ["triangle"],
-    "pooling": [[1, 2], np.array([3, 1])],
     "reg_contrast": [None, np.float32(0.5), 1],
     "reg_whiten": [None, np.float32(0.5), 1],
     "max_patches": [np.int64(60)],
@@ -412,7 +449,7 @@ VALID = {
 # Where a parameter means something else than in the estimators above.
 VALID_OF = {
     "ConvNetClassifier": {"pooling": ["max"]},
-    "PatchFeatures": {"threshold": [0, np.float32(0.5)]},
+    "PatchFeatures": {"threshold": [0, np.float32(0.5)], "pooling": [[1, 2], np.array([3, 1])]},
     "SIFT": {"root": [np.True_]},
 }
 

@@ -15,7 +15,7 @@ import pytest
 
 import skimgfeat
 
-SUBMODULES = ["datasets", "features", "io", "jobs", "preprocessing", "recipes", "testing"]
+SUBMODULES = ["datasets", "embedding", "features", "io", "jobs", "preprocessing", "recipes", "testing"]
 PUBLIC = {name: getattr(skimgfeat, name) for name in skimgfeat.__all__} | {
     f"{module}.{name}": getattr(import_module(f"skimgfeat.{module}"), name)
     for module in SUBMODULES
@@ -91,7 +91,7 @@ def test_submodules_resolve():
 
 
 def test_every_public_estimator_is_at_the_root():
-    for module in ("descriptors", "features", "neural", "preprocessing"):
+    for module in ("descriptors", "embedding", "features", "neural", "preprocessing"):
         assert set(import_module(f"skimgfeat.{module}").__all__) <= set(skimgfeat.__all__)
 
 

@@ -18,11 +18,12 @@ def test_pipeline_runs_as_pasted(capsys):
 
 def test_table_names_every_extractor():
     import skimgfeat
+    from skimgfeat.embedding import __all__ as networks
     from skimgfeat.features import __all__ as extractors
     from skimgfeat.preprocessing import __all__ as steps
 
     rows = re.findall(r"^\| `(\w+)` \| (?:images|paths) → (?:rows|images) \|", README, flags=re.MULTILINE)
-    assert sorted(rows) == sorted([*extractors, *steps])
+    assert sorted(rows) == sorted([*extractors, *networks, *steps])
     mentioned = set(re.findall(r"`(\w+)`", README))
     assert set(skimgfeat.__all__) <= mentioned
 

@@ -10,6 +10,7 @@ import threading
 from contextlib import contextmanager
 
 from skimgfeat import __version__
+from skimgfeat.cli._aggregate import add_parser as add_aggregate
 from skimgfeat.cli._arguments import ArgumentParser, CommandError, UsageError, first_line
 from skimgfeat.cli._benchmark import add_parser as add_benchmark
 from skimgfeat.cli._codec import add_parser as add_codec
@@ -74,9 +75,10 @@ def _make_parser():
     )
     parser.add_argument("--version", action="version", version=f"skimgfeat {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    commands = (
+    for add_parser in (
         add_demo,
         add_extract,
+        add_aggregate,
         add_crop,
         add_info,
         add_verify,
@@ -84,8 +86,7 @@ def _make_parser():
         add_codec,
         add_openimages,
         add_benchmark,
-    )
-    for add_parser in commands:
+    ):
         add_parser(subparsers)
     return parser
 

@@ -48,6 +48,7 @@ OUTPUT is, by its name,
 SPEC is one of
   handcrafted, hog, lbp, zoning, ...            an extractor of skimgfeat
   'hog(orientations=8, signed=True)'            with parameters
+  cnn, 'cnn(model="resnet18", weights="r.pth")' what a network sees: layer, pooling, precision, backend, ... too
   'resize((64, 64), keep_aspect=True) | hog'    after other steps; scikit-learn's by their full name
   pipeline.json, pipeline.toml                  such steps: {"steps": [{"estimator": "HOG", "orientations": 8}]}
   pipeline.joblib, pipeline.pkl                 a saved estimator, with --trust-pickle
@@ -55,6 +56,7 @@ SPEC is one of
 examples:
   skimgfeat extract photos features --features hog --size 128x128
   skimgfeat extract items.csv features --column path --root photos --features handcrafted --size 64x64 --csv
+  skimgfeat extract photos features --features 'cnn(weights="mobilenet.pth", backend="openvino")'
   skimgfeat extract train-images-idx3-ubyte.gz train.npz --features hog --labels train-labels-idx1-ubyte.gz
   skimgfeat extract rows.npy hog.npy --features 'hog(pixels_per_cell=(4, 4))' --image-shape 8x8 --size 32x32
 

@@ -8,7 +8,7 @@ from pickle import UnpicklingError
 
 from skimgfeat.cli._arguments import UsageError
 
-_ALIASES = {"handcrafted": "handcraftedfeatures"}
+_ALIASES = {"cnn": "cnnembedding", "handcrafted": "handcraftedfeatures"}
 _PICKLES = (".joblib", ".pickle", ".pkl")
 _EXAMPLES = "a name such as hog, a call such as 'hog(orientations=8)', or steps such as 'resize((64, 64)) | hog'"
 # What ast raises for text that is not Python, or nested too deeply.

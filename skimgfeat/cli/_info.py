@@ -71,11 +71,11 @@ def _measure(folder, job, n_sample):
 
 def _rows(table, job):
     """Return the rows of features or pixels in a chunk; of descriptors, how many each item has."""
-    from skimgfeat.jobs._readers import _split
+    from skimgfeat.jobs._readers import _rows as feature_rows
 
     if job["features"]["kind"] == "ragged":
         return table["count"].to_numpy()[:, None]
-    rows = _split(table, job)[1]
+    rows = feature_rows(table, job)
     return rows.reshape(len(rows), -1)
 
 

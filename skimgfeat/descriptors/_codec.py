@@ -9,6 +9,7 @@ from skimgfeat._parallel import run_batches
 from skimgfeat._threads import one_blas_thread
 from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_random_state_of
 from skimgfeat.descriptors._codec_file import read_codec, write_codec
+from skimgfeat.descriptors._moments import BLOCK_ROWS, cast_and_subtract, row_blocks
 from skimgfeat.descriptors._quantized_pca import QuantizedPCA, check_codes
 from skimgfeat.descriptors._ragged import as_failed, descriptors_of, has_failed, iter_chunks, with_descriptors
 
@@ -26,9 +27,17 @@ def _rows(descriptors):
 
 def _farthest(rows, pca, count):
     """Return the indices of the ``count`` rows with the longest projections, longest first; equal ones in order."""
-    projected = (rows - pca.mean_.astype(np.float32)).astype(np.float32) @ pca.components_.T.astype(np.float32)
-    squares = np.einsum("ij,ij->i", projected, projected)
-    return np.argsort(-squares, kind="stable")[:count]
+    center, axes = pca.mean_.astype(np.float32), pca.components_.T.astype(np.float32)
+    squares = np.empty(len(rows), dtype=np.float32)
+    buffer = np.empty((min(len(rows), BLOCK_ROWS), len(center)), dtype=np.float32)
+    for block in row_blocks(len(rows)):
+        projected = cast_and_subtract(rows[block], center, buffer) @ axes
+        np.einsum("ij,ij->i", projected, projected, out=squares[block])
+    if count is None or count >= len(rows):
+        return np.argsort(-squares, kind="stable")
+    # Of thousands, only those that are kept are sorted.
+    candidates = np.flatnonzero(squares >= np.partition(squares, -count)[-count])
+    return candidates[np.argsort(-squares[candidates], kind="stable")][:count]
 
 
 def _join(arrays, batch_size):
@@ -374,7 +383,9 @@ class DescriptorCodec(ImageMap):
         return codec
 
     def _make_pca(self, seed):
-        return QuantizedPCA(**{name: getattr(self, name) for name in _PCA_PARAMETERS}, random_state=seed)
+        pca = QuantizedPCA(**{name: getattr(self, name) for name in _PCA_PARAMETERS}, random_state=seed)
+        pca._owner = type(self).__name__
+        return pca
 
     def _check_updatable(self):
         if not hasattr(self.pca_, "_moments"):
@@ -394,10 +405,13 @@ class DescriptorCodec(ImageMap):
 
     def _images(self, X, subset, n_columns=None):
         """Yield the place in X, and the descriptors, of each image of the subset."""
-        chunks = iter_chunks(type(self).__name__, X, n_columns=n_columns)
-        for index, image in enumerate(image for chunk in chunks for image in chunk):
-            if subset[index]:
-                yield index, image
+        index = 0
+        for chunk in iter_chunks(type(self).__name__, X, n_columns=n_columns):
+            for image in chunk:
+                if subset[index]:
+                    yield index, image
+                index += 1
+            del chunk, image  # while the next are read
 
     def _samples(self, images, seed, first=0):
         """Yield the descriptors of each image that the components are learned from."""

@@ -16,15 +16,16 @@ def row_blocks(n_rows, size=BLOCK_ROWS):
 
 
 def cast_and_subtract(rows, shift, buffer):
-    """Return ``rows - shift`` in the first rows of ``buffer``, computed in its type.
+    """Return ``rows - shift`` in the first rows of ``buffer``, rounded to its type, which is that of ``shift``.
 
-    A buffer for all blocks, since fresh memory costs as much as the arithmetic; and cast first, since NumPy subtracts
-    mixed types half as fast.
+    A buffer for all blocks, since fresh memory costs as much as the arithmetic; and cast first where that loses
+    nothing, since NumPy subtracts mixed types half as fast.
     """
     out = buffer[: len(rows)]
-    out[...] = rows
-    out -= shift
-    return out
+    if np.can_cast(rows.dtype, out.dtype):
+        out[...] = rows
+        rows = out
+    return np.subtract(rows, shift, out=out, casting="same_kind")
 
 
 class Moments:
@@ -50,7 +51,7 @@ class Moments:
         buffer = np.empty((min(len(rows), BLOCK_ROWS), rows.shape[1]), dtype=dtype)
         for block in row_blocks(len(rows)):
             shifted = cast_and_subtract(rows[block], shift, buffer)
-            self._sums += shifted.sum(axis=0)
+            self._sums += np.ones(len(shifted), dtype) @ shifted
             self._products += shifted.T @ shifted
         self.n_rows += len(rows)
 

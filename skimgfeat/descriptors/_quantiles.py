@@ -27,7 +27,7 @@ def _bin_centers():
 
 def _bin_indices(values):
     """Return the bin of each value, which is in units of the spread."""
-    magnitudes = np.abs(values).astype(np.float32)
+    magnitudes = np.abs(values).astype(np.float32, copy=False)
     np.minimum(magnitudes, _FARTHEST, out=magnitudes)
     magnitudes += 1
     bins = magnitudes.view(np.int32)
@@ -37,6 +37,21 @@ def _bin_indices(values):
     bins ^= -(values < 0).view(np.int8)
     bins += _HALF
     return bins
+
+
+def _suits_float32(spread):
+    """Tell whether float32 projects rows to well within a bin, whose size is that of the smallest spread."""
+    rounding = np.finfo(np.float32).eps * np.linalg.norm(spread)
+    return bool(rounding < spread[spread > 0].min(initial=np.inf) * 2.0 ** -(_FRACTION_BITS + 6))
+
+
+def _extremes(values):
+    """Return the smallest and the largest value of each column, of rows whose number is a multiple of 16."""
+    # NumPy reduces short rows slowly.
+    long = values.reshape(-1, 16 * values.shape[1])
+    return tuple(
+        reduce(reduce(long, axis=0).reshape(16, -1), axis=0) for reduce in (np.minimum.reduce, np.maximum.reduce)
+    )
 
 
 def _unit_weights(components, spread):
@@ -52,7 +67,9 @@ def nearest_levels(values, lower, upper, n_steps):
 
 
 class ProjectionHistogram:
-    """Counts of projected rows in bins that are finer near the mean: half a megabyte a component.
+    """Counts of projected rows in bins that are finer near the mean: a quarter of a megabyte a component.
+
+    Rows are projected in blocks of one size, whatever the batches they come in: how they come changes no bit.
 
     Parameters
     ----------
@@ -62,43 +79,76 @@ class ProjectionHistogram:
         The axes.
     spread : ndarray of shape (n_components,)
         Standard deviation along them, which sets the unit of the bins. A component with 0 is constant.
+    exact_ends : bool, default=True
+        Whether the smallest and the largest value must be exact. Otherwise, rows are projected in float32 where its
+        rounding is small beside a bin, for twice the speed.
     """
 
-    def __init__(self, mean, components, spread):
-        self.n_rows = 0
-        self._mean = mean
+    def __init__(self, mean, components, spread, *, exact_ends=True):
         self._spread = spread
-        self._weights = _unit_weights(components, spread)
-        self._counts = np.zeros((len(spread), 2 * _HALF), dtype=np.int64)
+        weights = _unit_weights(components, spread)
+        dtype = np.float64 if exact_ends or not _suits_float32(spread) else np.float32
+        # float32 holds the center exactly, so that both precisions subtract the same numbers.
+        self._center = np.float32(mean).astype(dtype)
+        self._offset = ((self._center - mean) @ weights).astype(dtype)
+        self._weights = weights.astype(dtype)
+        # Four bytes, for the same four billion rows: of fewer counts, more stay near a core.
+        self._counts = np.zeros((len(spread), 2 * _HALF), dtype=np.uint32)
         self._smallest = np.full(len(spread), np.inf)
         self._largest = np.full(len(spread), -np.inf)
+        self._block = np.empty((BLOCK_ROWS, len(mean)), dtype=dtype)
+        self._n_waiting = self._n_counted = 0
+
+    @property
+    def n_rows(self):
+        """Number of rows seen."""
+        return self._n_counted + self._n_waiting
 
     def update(self, rows):
         """Count rows, an array of shape (n, n_features)."""
-        first_bins = np.arange(len(self._counts)) * self._counts.shape[1]
-        buffer = np.empty((min(len(rows), BLOCK_ROWS), rows.shape[1]))
-        for block in row_blocks(len(rows)):
-            values = cast_and_subtract(rows[block], self._mean, buffer) @ self._weights
-            np.minimum(self._smallest, values.min(axis=0), out=self._smallest)
-            np.maximum(self._largest, values.max(axis=0), out=self._largest)
-            np.add.at(self._counts.reshape(-1), (_bin_indices(values) + first_bins).ravel(), 1)
-        self.n_rows += len(rows)
+        while len(rows):
+            waiting = self._block[self._n_waiting :]
+            self._n_waiting += len(cast_and_subtract(rows[: len(waiting)], self._center, waiting))
+            rows = rows[len(waiting) :]
+            if self._n_waiting == BLOCK_ROWS:
+                self._count_waiting()
 
-    def _values(self, index):
-        """Return the value that stands for each bin of one component, in units of the spread."""
-        return np.clip(_bin_centers(), self._smallest[index], self._largest[index])
+    def _count_waiting(self):
+        """Count the rows of the block."""
+        if self._n_waiting == 0:
+            return
+        n_rows, self._n_waiting = self._n_waiting, 0
+        self._n_counted += n_rows
+        # Any row of the block will do beyond them: a product of another shape might round otherwise.
+        self._block[n_rows:] = self._block[0]
+        values = self._block @ self._weights
+        values += self._offset
+        smallest, largest = _extremes(values)
+        np.minimum(self._smallest, smallest, out=self._smallest)
+        np.maximum(self._largest, largest, out=self._largest)
+        first_bins = np.arange(len(self._counts)) * self._counts.shape[1]
+        np.add.at(self._counts.reshape(-1), (_bin_indices(values[:n_rows]) + first_bins).ravel(), np.uint32(1))
+
+    def _bins(self, index):
+        """Return the bins of one component: the values that stand for them, in units of the spread, and counts."""
+        smallest, largest = self._smallest[index], self._largest[index]
+        first, last = _bin_indices(np.array([smallest, largest]))
+        values = np.clip(_bin_centers()[first : last + 1], smallest, largest)
+        return values, self._counts[index, first : last + 1].astype(np.int64)
 
     def percentiles(self, percentages):
         """Return the percentiles of each component as ``numpy.percentile`` defines them, (n, n_components).
 
-        Off by up to 2**-12 * (spread + abs(percentile)), half a bin; the smallest and the largest value are exact.
+        Off by up to 2**-12 * (spread + abs(percentile)), half a bin, and the rounding of the projection.
         """
+        self._count_waiting()
         ranks = np.asarray(percentages, dtype=float) / 100 * (self.n_rows - 1)
         below = np.floor(ranks).astype(int)
         above = np.ceil(ranks).astype(int)
         found = np.empty((len(ranks), len(self._counts)))
-        for index, counts in enumerate(self._counts):
-            cumulative, values = np.cumsum(counts), self._values(index)
+        for index in range(len(self._counts)):
+            values, counts = self._bins(index)
+            cumulative = np.cumsum(counts)
             ends = [
                 self._at_rank(rank, index, values[np.searchsorted(cumulative, rank, side="right")])
                 for rank in (below, above)
@@ -115,10 +165,11 @@ class ProjectionHistogram:
 
         Each value counts as the middle of its bin.
         """
+        self._count_waiting()
         error, n_clipped = 0.0, 0
-        for index, counts in enumerate(self._counts):
-            bins = np.flatnonzero(counts)
-            values, counts = self._values(index)[bins] * self._spread[index], counts[bins]
+        for index, spread in enumerate(self._spread):
+            values, counts = self._bins(index)
+            values *= spread
             rounded = nearest_levels(values, lower[index], upper[index], n_steps)
             error += counts @ (values - rounded) ** 2
             n_clipped += int(counts[(values < lower[index]) | (values > upper[index])].sum())

@@ -204,8 +204,9 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     bins around the mean. With s the standard deviation of a component, a bin has the width s / 2048 up to s from the
     mean, twice that up to 3 s, and so on. The percentiles q are those of ``numpy.percentile`` over all rows to within
     (s + abs(q)) / 4096, which for normal values and 8 bits is about a twentieth of the step between codes; 0 and 100
-    are exact. The counts take half a megabyte a component. ``reconstruction_error_`` and ``clipped_fraction_`` are read
-    off the same counts, each value taken as the middle of its bin.
+    are exact. Between those, rows are projected in float32 where its rounding is less than a sixty-fourth of a bin for
+    rows of common length. The counts take a quarter of a megabyte a component. ``reconstruction_error_`` and
+    ``clipped_fraction_`` are read off the same counts, each value taken as the middle of its bin.
 
     ``partial_fit`` has seen each batch only once: it finds percentiles, ``clipped_fraction_`` and what rounding adds to
     the error from the rows it keeps, exactly. It may go on after ``fit``, which keeps such rows too. Every call does
@@ -243,6 +244,8 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     >>> QuantizedPCA(n_components=16, n_bits=4).fit_transform(X).shape
     (1797, 8)
     """
+
+    _owner = None  # whose part this is, where it is one
 
     def __init__(
         self,
@@ -312,7 +315,8 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             rows than ``n_components``.
         """
         self._check_parameters()
-        is_first = not hasattr(self, "_moments")
+        # A first call that raised has seen nothing.
+        is_first = not hasattr(self, "_moments") or self._moments.n_rows == 0
         X = validate_data(self, X, dtype=_DTYPES, reset=is_first)
         if is_first:
             self._begin(X.shape[1])
@@ -359,7 +363,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             For another number of columns than ``transform`` gives, and for numbers that are no codes.
         """
         check_is_fitted(self, "components_")
-        owner = type(self).__name__
+        owner = self._speaker()
         codes = check_array(X, estimator=owner)
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
@@ -372,6 +376,10 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             codes = codes.astype(np.uint8)
         return self._decode(codes)
 
+    def _speaker(self):
+        """Return who speaks in messages."""
+        return self._owner or type(self).__name__
+
     def _check_parameters(self):
         owner = type(self).__name__
         check_codes(owner, self)
@@ -381,11 +389,13 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Fit what :meth:`_begin` prepared from iterables of checked rows: for the components, then for the ranges."""
         self._update(batches)
         if self._moments.n_rows == 0:
-            raise ValueError(f"{type(self).__name__}: X must hold at least one row, got none.")
+            raise ValueError(f"{self._speaker()}: X must hold at least one row, got none.")
         if self.n_components is not None and self.n_components > self._moments.n_rows:
             raise ValueError(self._too_many_components(f"n_samples={self._moments.n_rows} rows"))
         spread = self._set_components()
-        histogram = ProjectionHistogram(self.mean_, self.components_, spread)
+        low, high = self.quantile_range
+        exact_ends = low == 0 or high == 100
+        histogram = ProjectionHistogram(self.mean_, self.components_, spread, exact_ends=exact_ends)
         for rows in range_batches:
             histogram.update(rows)
         return self._set_ranges(histogram)
@@ -400,7 +410,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Forget everything, and prepare for rows of n_features columns."""
         if self.n_components is not None and self.n_components > n_features:
             raise ValueError(self._too_many_components(f"n_features={n_features} columns"))
-        random = check_random_state_of(type(self).__name__, self.random_state)
+        random = check_random_state_of(self._speaker(), self.random_state)
         self.n_components_ = self.n_components
         self._incremental = IncrementalPCA(self.n_components) if self.solver == "incremental" else None
         self._reservoir = Reservoir(self.n_quantile_samples, n_features, random)
@@ -408,7 +418,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _too_many_components(self, what):
         return (
-            f"{type(self).__name__}: n_components={self.n_components} must be at most the number of rows and of "
+            f"{self._speaker()}: n_components={self.n_components} must be at most the number of rows and of "
             f"columns of X, which has {what}; take fewer, or None for the most there are."
         )
 
@@ -430,7 +440,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Refuse to begin an incremental fit with fewer rows than components."""
         if self._moments.n_rows == 0 and self.n_components is not None and len(rows) < self.n_components:
             raise ValueError(
-                f"{type(self).__name__}: with solver='incremental' the first batch must hold at least "
+                f"{self._speaker()}: with solver='incremental' the first batch must hold at least "
                 f"n_components={self.n_components} rows, got n_samples={len(rows)}; "
                 "give it more rows (for fit, a larger batch_size), or take solver='moments'."
             )
@@ -482,7 +492,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             largest = max(float(rows.max()), -float(rows.min()))
             if largest > _LARGEST:
                 raise ValueError(
-                    f"{type(self).__name__}: X holds values too large to compute with, up to {largest:g}; "
+                    f"{self._speaker()}: X holds values too large to compute with, up to {largest:g}; "
                     "divide them first."
                 )
 

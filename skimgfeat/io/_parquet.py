@@ -54,7 +54,7 @@ def read_class_names(path):
     ...     read_class_names(os.path.join(folder, "pets.parquet"))
     ['cat', 'dog']
     """
-    with _open_parquet("read_class_names", path) as file:
+    with open_parquet("read_class_names", path) as file:
         classes = (file.schema_arrow.metadata or {}).get(b"classes")
     return None if classes is None else classes.decode("utf-8", "replace").split(",")
 
@@ -62,7 +62,7 @@ def read_class_names(path):
 def read_image_column(owner, path, column):
     """Decode a column of encoded images of one size into one uint8 array."""
     images = None
-    with _open_parquet(owner, path) as file:
+    with open_parquet(owner, path) as file:
         n_images = file.metadata.num_rows
         for row, data in enumerate(_iter_binary(file, path, column)):
             try:
@@ -87,7 +87,7 @@ def read_image_column(owner, path, column):
 def read_label_column(owner, path, column):
     """Read a column of numbers or strings without missing values as a 1-D array."""
     pyarrow = import_pyarrow(owner)
-    with _open_parquet(owner, path) as file:
+    with open_parquet(owner, path) as file:
         _check_column(file, path, column)
         values = file.read(columns=[column]).column(0)
     is_type = pyarrow.types
@@ -103,13 +103,13 @@ def read_label_column(owner, path, column):
 
 def read_path_values(owner, path, column):
     """Read a column of strings or binaries as a list of str or bytes, None where missing."""
-    with _open_parquet(owner, path) as file:
+    with open_parquet(owner, path) as file:
         _check_column(file, path, column)
         return file.read(columns=[column]).column(0).to_pylist()
 
 
 @contextmanager
-def _open_parquet(owner, path):
+def open_parquet(owner, path):
     """Open a Parquet file for the block, and turn what pyarrow says of damaged data into a ValueError with its name."""
     pyarrow = import_pyarrow(owner)
     with open_regular(path) as file:

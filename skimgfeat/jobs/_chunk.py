@@ -61,8 +61,9 @@ def run_chunk(job, number, start, items, known):
         return {"number": number, "error": ImageError(error.code, f"item {start + place}{name}: {error.message}")}
     table, summary = _make_table(job, start, items, features, failures, notes)
     watchdog.leave_if_orphaned()
+    group_rows = job.layout.group_rows(features)
     sha256 = JobFolder(job.output).write_chunk(
-        number, table, summary, group_rows=job.layout.group_rows, compression=job.compression
+        number, table, summary, group_rows=group_rows, compression=job.compression
     )
     return {"number": number, "sha256": sha256, "summary": summary}
 

@@ -15,9 +15,10 @@ from skimgfeat.io import ImageCollection
 from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.jobs._account import Interrupted, add_up
 from skimgfeat.jobs._chunk import Job, attempt
-from skimgfeat.jobs._folder import ITEM_COLUMNS, ITEMS, JOB, MANIFEST, JobFolder
+from skimgfeat.jobs._folder import ITEM_COLUMNS, ITEMS, JOB, MANIFEST, MODEL_INFO, JobFolder
 from skimgfeat.jobs._items import are_paths, as_items
 from skimgfeat.jobs._layouts import layout_of
+from skimgfeat.jobs._model_info import describe_models
 from skimgfeat.jobs._prepare import check_transformer, column_names, hash_estimator, on_one_thread, prepare, try_out
 from skimgfeat.jobs._run import Run, sigterm_interrupts
 from skimgfeat.jobs._watchdog import here
@@ -224,6 +225,7 @@ def run_items(
         if stored is None:
             stored = _begin(folder, config, estimator, items, kind, chunk_size)
         _check_same(folder, stored, {"features": json.loads(json.dumps(kind.describe()))})
+        _check_models(folder, describe_models(estimator, items))
         job = Job(
             output=folder.path,
             estimator=estimator,
@@ -304,6 +306,9 @@ def _begin(folder, config, estimator, items, layout, chunk_size):
         "chunk_size": chunk_size or _default_chunk_size(len(items), layout),
         "features": layout.describe(),
     }
+    models = describe_models(estimator, items)
+    if models is not None:
+        folder.write_json(MODEL_INFO, models)
     folder.write_table(ITEMS, items.freeze())
     folder.write_json(JOB, stored)
     return folder.read_json(JOB)
@@ -321,6 +326,14 @@ def _check_same(folder, stored, config):
                 f"{_OWNER}: {folder.path!r} holds a job with another {name}: {was} there, {now} now. "
                 "Go on as it was begun, or choose another output."
             )
+
+
+def _check_models(folder, models):
+    """Raise ValueError where the models of a job that goes on are others: by their weights, backends or versions."""
+    if models is not None:
+        was = folder.read_json(MODEL_INFO)["steps"] if folder.exists(MODEL_INFO) else []
+        now = json.loads(json.dumps(models["steps"], default=repr))
+        _check_same(folder, {"models": [step.get("model") for step in was]}, {"models": [s.get("model") for s in now]})
 
 
 def _account_so_far(folder, items):

@@ -7,6 +7,7 @@
     chunks/c-000000.parquet   a row an item; a file that exists is done, and never changed
     manifest.json             the account and the hash of each chunk; written last
     errors.csv                the items that failed, derived from the chunks
+    model_info.json           where a step has a model: which, with the hash of its weights
     .lock                     held while a run writes
 """
 
@@ -15,6 +16,7 @@ import json
 import os
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.io._sources import absolute_path, import_fsspec, is_address
 
 JOB, ITEMS, MANIFEST, ERRORS = "job.json", "items.parquet", "manifest.json", "errors.csv"
+MODEL_INFO = "model_info.json"
 # Of a chunk, before those of its features.
 ITEM_COLUMNS = ("index", "image_path", "image_name", "item_id", "label", "status", "code", "message")
 _CHUNKS, _LOCK = "chunks", ".lock"
@@ -52,7 +55,9 @@ class JobFolder:
     def holds_something_else(self):
         """Tell whether a folder that is no job folder holds anything but what a run leaves that died early."""
         names = {name for name in os.listdir(self.path) if not name.startswith(TEMPORARY_PREFIX)}
-        return bool(names - {_CHUNKS, _LOCK, ITEMS} or (_CHUNKS in names and os.listdir(self.place(_CHUNKS))))
+        return bool(
+            names - {_CHUNKS, _LOCK, ITEMS, MODEL_INFO} or (_CHUNKS in names and os.listdir(self.place(_CHUNKS)))
+        )
 
     def place(self, name):
         """Return the path or address of a file in the folder."""
@@ -82,7 +87,8 @@ class JobFolder:
         return json.loads(self.read(name))
 
     def write_json(self, name, content):
-        self.write(name, (json.dumps(content, indent=1, ensure_ascii=True) + "\n").encode())
+        """Write what JSON takes; of a parameter that it does not, its repr."""
+        self.write(name, (json.dumps(content, indent=1, ensure_ascii=True, default=repr) + "\n").encode())
 
     def write_table(self, name, table, *, group_rows=None, compression="none"):
         """Write a pyarrow table as a Parquet file with a checksum a page; return its SHA-256.
@@ -102,14 +108,20 @@ class JobFolder:
             write_page_checksum=True,
         )
         data = memoryview(buffer.getvalue())
-        self.write(name, data)
-        return hashlib.sha256(data).hexdigest()
+        # The disk and the hash take the same time, and need not wait for each other.
+        with ThreadPoolExecutor(1) as pool:
+            digest = pool.submit(hashlib.sha256, data)
+            self.write(name, data)
+        return digest.result().hexdigest()
 
     @contextmanager
-    def open_parquet(self, name):
-        """Open a Parquet file that is read with its checksums."""
+    def open_parquet(self, name, metadata=None):
+        """Open a Parquet file that is read with its checksums; its metadata need not be read where they are given."""
         pa = import_pyarrow("JobFolder")
-        with self._open(name) as source, pa.parquet.ParquetFile(source, page_checksum_verification=True) as file:
+        with (
+            self._open(name) as source,
+            pa.parquet.ParquetFile(source, metadata=metadata, page_checksum_verification=True) as file,
+        ):
             yield file
 
     def read_table(self, name):

@@ -7,6 +7,8 @@ import numpy as np
 from scipy import sparse
 
 _OWNER = "extract"
+# Of descriptors read one image at a time, a row group is the least that can be read; each costs 2 KB in its file.
+_GROUP_BYTES = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,6 @@ class Rows:
     names: tuple
     wide: bool
 
-    # Read all at once.
-    group_rows = None
     chunk_bytes = 64 << 20
 
     @property
@@ -50,6 +50,10 @@ class Rows:
     def are_finite(self, rows):
         return np.isfinite(rows).all(axis=1)
 
+    def group_rows(self, rows):
+        """Return how many rows of a chunk file are read together: None, all."""
+        return None
+
     def columns(self, rows):
         """Return the columns of a chunk file, a dict of pyarrow arrays."""
         import pyarrow as pa
@@ -71,8 +75,6 @@ class Ragged:
     tail: tuple
     n_expected: int = 1000
 
-    # Read one by one, and a row group is the least that can be read.
-    group_rows = 16
     chunk_bytes = 64 << 20
 
     @property
@@ -85,7 +87,7 @@ class Ragged:
 
     def describe(self):
         """Return what a reader has to know, as JSON takes it."""
-        return {"kind": "ragged", "descr": self.descr, "tail": self.tail, "group_rows": self.group_rows}
+        return {"kind": "ragged", "descr": self.descr, "tail": self.tail}
 
     def empty(self, n_items):
         """Return what holds the arrays of a chunk, all without elements yet."""
@@ -113,18 +115,25 @@ class Ragged:
     def are_finite(self, arrays):
         return np.ones(len(arrays), dtype=bool)
 
+    def group_rows(self, arrays):
+        """Return how many rows of a chunk file are read together: as many as take half a megabyte, or one."""
+        return max(1, _GROUP_BYTES * len(arrays) // max(1, sum(array.nbytes for array in arrays)))
+
     def columns(self, arrays):
         """Return the columns of a chunk file, a dict of pyarrow arrays: count, hash and bytes."""
         import pyarrow as pa
 
         values = [array.reshape(-1).view(np.uint8) for array in arrays]
-        ends = np.cumsum([0, *map(len, values)], dtype=np.int64)
-        # Copied once: a chunk is large.
-        buffers = [None, pa.py_buffer(ends), pa.py_buffer(np.concatenate([*values, np.empty(0, np.uint8)]))]
+        kind = pa.large_binary()
+        # Where they are, not copied: a chunk is large.
+        pieces = [
+            pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(np.array([0, len(value)])), pa.py_buffer(value)])
+            for value in values
+        ]
         return {
             "count": pa.array([len(array) for array in arrays], pa.int32()),
             "sha256": pa.array([hashlib.sha256(value).hexdigest() for value in values], pa.string()),
-            "descriptors": pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(values), buffers),
+            "descriptors": pa.chunked_array(pieces, kind),
         }
 
 
@@ -138,8 +147,6 @@ class Images:
     descr: str
     shape: tuple
 
-    # Read all at once.
-    group_rows = None
     # Several copies of a chunk are held while it is written.
     chunk_bytes = 16 << 20
 
@@ -174,6 +181,10 @@ class Images:
 
     def are_finite(self, images):
         return np.array([self.dtype.kind != "f" or bool(np.isfinite(image).all()) for image in images])
+
+    def group_rows(self, images):
+        """Return how many rows of a chunk file are read together: None, all."""
+        return None
 
     def columns(self, images):
         """Return the columns of a chunk file, a dict of pyarrow arrays."""

@@ -21,7 +21,7 @@ def check_transformer(estimator):
     if not callable(getattr(estimator, "transform", None)):
         predictor = " Its last step predicts; give the steps before it." if hasattr(estimator, "predict") else ""
         raise TypeError(f"{_OWNER}: estimator must have a transform method, got {estimator!r}.{predictor}")
-    for step in _leaves(estimator):
+    for step in leaves(estimator):
         if not (_is_fitted(step) or _learns_shape_only(step)):
             raise NotFittedError(
                 f"{_OWNER}: {type(step).__name__} is not fitted, and learns more than the shape of images: "
@@ -112,7 +112,7 @@ def _names_out(estimator, names):
         return None
 
 
-def _leaves(estimator):
+def leaves(estimator):
     """Yield the estimators that an estimator is made of."""
     if isinstance(estimator, Pipeline):
         parts = [step for _, step in estimator.steps]
@@ -123,7 +123,7 @@ def _leaves(estimator):
         return
     for part in parts:
         if not isinstance(part, str) and part is not None:
-            yield from _leaves(part)
+            yield from leaves(part)
 
 
 def _is_fitted(estimator):
@@ -143,7 +143,7 @@ def _learns_shape_only(estimator):
 
 def _fit(estimator, images):
     """Return a copy whose steps are fitted, each as far as it was not."""
-    if all(map(_is_fitted, _leaves(estimator))):
+    if all(map(_is_fitted, leaves(estimator))):
         return estimator
     estimator = copy.deepcopy(estimator)
     if isinstance(estimator, FeatureUnion):

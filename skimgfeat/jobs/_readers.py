@@ -1,18 +1,16 @@
 """What a job folder holds: features or images, account, integrity."""
 
-import csv
 import os
-from io import TextIOWrapper
 
 import numpy as np
 
 from skimgfeat._validation import check_choice
 from skimgfeat.io import atomic_write
 from skimgfeat.io._parquet import import_pyarrow
-from skimgfeat.io._tables import escape_cell
 from skimgfeat.jobs._account import add_up
-from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder, chunk_name
+from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, MODEL_INFO, JobFolder, chunk_name
 from skimgfeat.jobs._layouts import descr_to_dtype
+from skimgfeat.jobs._table_files import as_wide_table, write_csv_rows
 
 _OWNER = "load_features"
 _KINDS = ("numpy", "memmap", "pandas", "polars")
@@ -100,10 +98,9 @@ def load_features(output, *, to="numpy", return_items=False):
     (array([ 8.,  9., 10., 11.], dtype=float32), 'ok')
     """
     check_choice(_OWNER, "to", to, _KINDS)
-    folder, job = _open_finished(_OWNER, output)
-    if to in ("pandas", "polars"):
-        if job["features"]["kind"] == "images":
-            raise ValueError(f"{_OWNER}: to={to!r} is for rows of features, and {folder.path!r} holds images.")
+    in_frame = to in ("pandas", "polars")
+    folder, job = open_finished(_OWNER, output, takes_images=not in_frame)
+    if in_frame:
         return _load_frame(folder, job, to)
     features = _map_features(folder, job) if to == "memmap" else _stack_features(folder, job)
     return (features, _load_items(folder, job)) if return_items else features
@@ -152,13 +149,13 @@ def verify(output):
     except (ValueError, KeyError, TypeError) as error:
         return [f"{MANIFEST} cannot be read: {type(error).__name__} {error}"]
     numbers = folder.chunk_numbers()
-    present = {JOB, *(name for name in (ITEMS,) if folder.exists(name)), *map(chunk_name, numbers)}
+    present = {JOB, *filter(folder.exists, (ITEMS, MODEL_INFO)), *map(chunk_name, numbers)}
     problems = [f"{name} is missing" for name in sorted(hashes.keys() - present)]
     problems += [f"{name} is not in the manifest" for name in sorted(present - hashes.keys())]
     for name in sorted(hashes.keys() & present):
         if folder.sha256(name) != hashes[name]:
             problems.append(f"{name} has changed since it was written")
-        elif name != JOB:
+        elif name not in (JOB, MODEL_INFO):
             problems += _read_problems(folder, name)
     if not problems:
         n_items = folder.read_json(JOB)["n_items"]
@@ -206,30 +203,18 @@ def write_csv(output, path):
     ...     print(pathlib.Path(path).read_text().splitlines())
     ['index,status,code,message,pixel_r0_c0,pixel_r0_c1', '0,ok,,,0.5,0.5']
     """
-    folder, job = _open_finished("write_csv", output)
-    if job["features"]["kind"] == "images":
-        raise ValueError(
-            f"write_csv: {folder.path!r} holds images, which make no columns; read them with load_features."
-        )
+    folder, job = open_finished("write_csv", output)
+    chunks = (folder.read_table(chunk_name(number)) for number in folder.chunk_numbers())
     with atomic_write(path) as file:
-        text = TextIOWrapper(file, encoding="utf-8", newline="")
-        writer = csv.writer(text)
-        for number in folder.chunk_numbers():
-            items, rows = _split(folder.read_table(chunk_name(number)), job)
-            if number == 0:
-                writer.writerow([*map(escape_cell, items), *map(escape_cell, job["features"]["names"])])
-            for row, *values in zip(rows, *items.values(), strict=True):
-                numbers = ["" if np.isnan(number) else f"{number:.9g}" for number in row]
-                writer.writerow([*map(escape_cell, values), *numbers])
-        text.flush()
-        text.detach()
+        write_csv_rows(file, ((_items_of(table, job), _rows(table, job)) for table in chunks), job["features"]["names"])
 
 
 def iter_chunks(owner, output):
     """Yield (items, rows) for each chunk of a finished run: a dict of lists, and their features or images."""
-    folder, job = _open_finished(owner, output)
+    folder, job = open_finished(owner, output, takes_images=True)
     for number in folder.chunk_numbers():
-        yield _split(folder.read_table(chunk_name(number)), job)
+        table = folder.read_table(chunk_name(number))
+        yield _items_of(table, job).to_pydict(), _rows(table, job)
 
 
 _COUNTS = ("listed", "ok", "partial", "error", "skipped")
@@ -247,7 +232,8 @@ def _open(output):
     return folder, folder.read_json(JOB)
 
 
-def _open_finished(owner, output):
+def open_finished(owner, output, *, takes_images=False):
+    """Return the folder of a finished run and what was asked of it; raise ValueError where it has no rows."""
     folder, job = _open(output)
     if not folder.exists(MANIFEST):
         raise ValueError(
@@ -255,15 +241,13 @@ def _open_finished(owner, output):
         )
     if job["features"]["kind"] == "ragged":
         raise ValueError(f"{owner}: {folder.path!r} holds descriptors, not rows; open it with DescriptorStore.")
+    if job["features"]["kind"] == "images" and not takes_images:
+        raise ValueError(f"{owner}: {folder.path!r} holds images, not columns; read them with load_features.")
     return folder, job
 
 
-def _split(table, job):
-    """Return the columns of the items, a dict of lists, and the rows of features of a chunk."""
-    return _items_of(table, job).to_pydict(), _rows(table, job)
-
-
 def _items_of(table, job):
+    """Return the columns of the items in a chunk."""
     features = job["features"]["names"] if job["features"].get("wide") else ["features", "image"]
     return table.drop_columns([name for name in features if name in table.column_names])
 
@@ -332,10 +316,7 @@ def _load_frame(folder, job, kind):
     parts = []
     for number in folder.chunk_numbers():
         table = folder.read_table(chunk_name(number))
-        items = _items_of(table, job)
-        rows = np.ascontiguousarray(_rows(table, job).T)
-        columns = dict(zip(job["features"]["names"], map(pa.array, rows), strict=True))
-        parts.append(pa.table({**dict(zip(items.column_names, items.columns, strict=True)), **columns}))
+        parts.append(as_wide_table(_items_of(table, job), _rows(table, job), job["features"]["names"]))
     table = pa.concat_tables(parts)
     if kind == "pandas":
         return table.to_pandas()

@@ -16,7 +16,7 @@ from skimgfeat.io import ImageError
 from skimgfeat.io._tables import escape_cell
 from skimgfeat.jobs._account import ERROR, Interrupted, TooManyErrorsError, add_up
 from skimgfeat.jobs._chunk import run_chunk, try_item
-from skimgfeat.jobs._folder import ERRORS, ITEMS, JOB, MANIFEST, chunk_name
+from skimgfeat.jobs._folder import ERRORS, ITEMS, JOB, MANIFEST, MODEL_INFO, chunk_name
 from skimgfeat.jobs._workers import WorkerDiedError
 
 _OWNER = "extract"
@@ -172,9 +172,8 @@ class Run:
         )
         if account.complete:
             hashes = {chunk_name(number): self.hashes.get(number) for number in numbers}
-            files = [
-                {"file": name, "sha256": hashes.get(name) or self.folder.sha256(name)} for name in (JOB, ITEMS, *hashes)
-            ]
+            names = [JOB, ITEMS, *filter(self.folder.exists, (MODEL_INFO,)), *hashes]
+            files = [{"file": name, "sha256": hashes.get(name) or self.folder.sha256(name)} for name in names]
             self.folder.write_json(MANIFEST, {"account": account.to_dict(), "files": files})
         return account
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import contextmanager
 
@@ -10,17 +9,15 @@ import numpy as np
 
 from skimgfeat.io import ImageError, atomic_write
 from skimgfeat.io._parquet import import_pyarrow
-from skimgfeat.jobs._account import ERROR, sum_accounts
-from skimgfeat.jobs._extract import extract
-from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder, chunk_name
-from skimgfeat.jobs._items import as_items
+from skimgfeat.jobs._account import ERROR
+from skimgfeat.jobs._folder import JOB, MANIFEST, JobFolder, chunk_name
 from skimgfeat.jobs._layouts import descr_to_dtype
-from skimgfeat.jobs._prepare import hash_estimator
-from skimgfeat.jobs._readers import load_account
 
-_PART = "part-"
+PART = "part-"
 _DESCRIPTORS, _OFFSETS, _NAMES = "descriptors.npy", "offsets.npy", "names.npy"
 _COLUMNS = ("image_path", "status", "code", "message", "count", "sha256")
+# The row group that was read last: (part, chunk), its rows, and their values.
+_NOTHING: tuple = ((), range(0), ())
 # Rows of a flat export that are written at a time.
 _BATCH_ITEMS = 256
 
@@ -92,7 +89,7 @@ class DescriptorStore(Sequence):
         self._columns = {
             name: np.array([value for part in columns for value in part[name]], dtype=object) for name in _COLUMNS
         }
-        self._last = None  # the row group that was read last, with its place
+        self._last = _NOTHING
 
     @property
     def shape(self):
@@ -139,7 +136,7 @@ class DescriptorStore(Sequence):
         return subset
 
     def __getstate__(self):
-        return self.__dict__ | {"_last": None}
+        return self.__dict__ | {"_last": _NOTHING}
 
     def __repr__(self):
         return f"<DescriptorStore of {len(self)} images, {int(self.counts.sum())} descriptors: {self.path!r}>"
@@ -219,12 +216,11 @@ class DescriptorStore(Sequence):
 
     def _array(self, index):
         part_number, chunk, row = map(int, self._places[index])
-        part = self._parts[part_number]
-        group, row = divmod(row, part.group_rows)
-        if self._last is None or self._last[0] != (part_number, chunk, group):
-            self._last = (part_number, chunk, group), part.read_group(chunk, group)
-        value = self._last[1][row].as_buffer()
-        return np.frombuffer(value, self.dtype).reshape(-1, *self.tail)
+        place, rows, values = self._last
+        if place != (part_number, chunk) or row not in rows:
+            rows, values = self._parts[part_number].read_group(chunk, row)
+            self._last = (part_number, chunk), rows, values
+        return np.frombuffer(values[row - rows.start].as_buffer(), self.dtype).reshape(-1, *self.tail)
 
 
 class FlatDescriptors(Sequence):
@@ -284,9 +280,9 @@ class _Part:
         self._folder = folder
         self.descr = _freeze(job["features"]["descr"])
         self.tail = tuple(job["features"]["tail"])
-        self.group_rows = job["features"]["group_rows"]
         self._chunks = folder.chunk_numbers()
         self._sizes = [self._count_items(number) for number in self._chunks]
+        self._metadata = (None, None)  # of the chunk that was read last: its number, and its file's
 
     def read_columns(self):
         """Return what is known of each image beside its descriptors, a dict of lists."""
@@ -310,10 +306,15 @@ class _Part:
             dtype=np.int64,
         ).reshape(-1, 3)
 
-    def read_group(self, chunk, group):
-        """Return the values of some images' descriptors, that stand together in a file."""
-        with self._reading(chunk) as file:
-            return file.read_row_group(group, columns=["descriptors"])["descriptors"]
+    def read_group(self, chunk, row):
+        """Return the rows of a file that are read together with one, a range, and their descriptors' bytes."""
+        number, metadata = self._metadata
+        with self._reading(chunk, metadata if number == chunk else None) as file:
+            self._metadata = chunk, file.metadata
+            size = file.metadata.row_group(0).num_rows
+            group = row // size
+            values = file.read_row_group(group, columns=["descriptors"], use_threads=False)["descriptors"]
+        return range(group * size, group * size + len(values)), values
 
     def _count_items(self, chunk):
         with self._reading(chunk) as file:
@@ -324,11 +325,11 @@ class _Part:
             return file.read(columns=[name for name in _COLUMNS if name in file.schema_arrow.names])
 
     @contextmanager
-    def _reading(self, chunk):
+    def _reading(self, chunk, metadata=None):
         pa = import_pyarrow("DescriptorStore")
         name = chunk_name(chunk)
         try:
-            with self._folder.open_parquet(name) as file:
+            with self._folder.open_parquet(name, metadata) as file:
                 yield file
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"DescriptorStore: {self._folder.place(name)!r} is damaged: {error}") from error
@@ -339,7 +340,7 @@ def part_folders(path):
     path = os.fsdecode(path)
     if os.path.exists(os.path.join(path, JOB)):
         return [path]
-    found = [name for name in sorted(os.listdir(path)) if name.startswith(_PART)]
+    found = [name for name in sorted(os.listdir(path)) if name.startswith(PART)]
     return [os.path.join(path, name) for name in found]
 
 
@@ -356,94 +357,3 @@ def _open_part(path):
 def _freeze(descr):
     """Return the description of a type with tuples for the lists of JSON, so that it can be compared."""
     return tuple(map(_freeze, descr)) if isinstance(descr, list) else descr
-
-
-def extend_store(estimator, X, store, **options):
-    """Extract what is not in a store yet, in a run of its own; go on with one that did not end.
-
-    Parameters
-    ----------
-    estimator : transformer or Pipeline
-        As for :func:`skimgfeat.extract`; the same for all runs of a store.
-    X : path-like, ImageCollection, DescriptorStore or sequence of paths
-        Images, known by their paths.
-    store : path-like
-        The folder of runs, made where it is missing.
-    **options
-        Of :func:`skimgfeat.extract`.
-
-    Returns
-    -------
-    account : Account
-        What became of every item of all runs.
-
-    Raises
-    ------
-    ValueError
-        For an X without paths, or another estimator than that of the runs before. See also :func:`skimgfeat.extract`.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> from skimage import data, io
-    >>> from skimgfeat import SIFT, DescriptorStore
-    >>> from skimgfeat.jobs import extend_store
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     images, store = os.path.join(folder, "images"), os.path.join(folder, "sift")
-    ...     os.mkdir(images)
-    ...     for name in ("camera", "coins"):
-    ...         io.imsave(os.path.join(images, f"{name}.png"), getattr(data, name)())
-    ...         print(extend_store(SIFT(n_features=10), images, store).listed)
-    ...     DescriptorStore(store).names
-    1
-    2
-    ['camera.png', 'coins.png']
-    """
-    X = as_items(X, None).X
-    if not hasattr(X, "names"):
-        raise ValueError("extend_store: X must be images with paths, which tell what is in the store already.")
-    names = np.array(X.names, dtype=object)
-    if not all(names):
-        raise ValueError(
-            "extend_store: X holds images without a path, which nobody can find in the store again; give them to "
-            "extract, with a folder of their own."
-        )
-    known: set[str] = set()
-    accounts = []
-    folders = part_folders(store) if os.path.isdir(store) else []
-    for part in folders:
-        frozen = JobFolder(part).read_table(ITEMS)["path"].to_pylist()
-        accounts.append(_finish(estimator, X, list(map(os.fsdecode, frozen)), part, options))
-        known.update(map(os.fsdecode, frozen))
-    new = [index for index, name in enumerate(names) if name not in known]
-    if new:
-        part = os.path.join(os.fsdecode(store), f"{_PART}{len(folders):04d}")
-        os.makedirs(part, exist_ok=True)
-        accounts.append(extract(estimator, X[np.array(new)], part, **options))
-    return sum_accounts(os.fsdecode(store), accounts)
-
-
-def _finish(estimator, X, frozen, part, options):
-    """Return the account of a run of a store, which goes on first where it did not end."""
-    folder = JobFolder(part)
-    if not folder.exists(MANIFEST):
-        items = X.with_sources(frozen) if hasattr(X, "with_sources") else X[_places_of(frozen, X.names)]
-        return extract(estimator, items, part, **options)
-    if folder.read_json(JOB)["estimator"] != hash_estimator(estimator):
-        raise ValueError(
-            f"extend_store: {part!r} was computed with another estimator or setting; choose another store."
-        )
-    return load_account(part)
-
-
-def _places_of(wanted, names):
-    """Return the places of names among others; of a name that is there more than once, one after the other."""
-    places = defaultdict(list)
-    for place in reversed(range(len(names))):
-        places[names[place]].append(place)
-    try:
-        return np.array([places[name].pop() for name in wanted])
-    except IndexError as error:
-        raise ValueError(
-            "extend_store: X lacks images that a run of the store has begun with and not ended; give all of them."
-        ) from error

@@ -5,14 +5,12 @@ from functools import lru_cache, partial
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import clone
-from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._base import ImageMap
-from skimgfeat._images import check_images, is_list_of_images, n_dimensions, resolve_shape
+from skimgfeat._images import check_images_of_any_size, resolve_shape
 from skimgfeat._parallel import run_batches
-from skimgfeat._validation import check_choice, check_flag, check_image_shape, check_n_jobs, check_pair
+from skimgfeat._validation import check_choice, check_flag, check_n_jobs, check_pair
 from skimgfeat.io import ImageCollection
 
 _METHODS = ("auto", "exact", "fast")
@@ -197,32 +195,6 @@ def _resize_one(image, size, method, keep_aspect, image_shape):
     return out[0]
 
 
-def _check_list(owner, X, image_shape):
-    """Return a list of images as a list of arrays that share their type and channels."""
-    images = [np.asarray(image) for image in X]
-    first = images[0]
-    for index, image in enumerate(images):
-        if image.ndim not in (2, 3) or image.size == 0:
-            raise ValueError(
-                f"{owner}: image {index} of X has shape {image.shape}; each must be (rows, cols) "
-                "or (rows, cols, channels), and not empty."
-            )
-        if image.dtype.kind not in "buif":
-            raise TypeError(f"{owner}: image {index} of X must hold real numbers, got dtype {image.dtype}.")
-        if image.dtype != first.dtype or image.shape[2:] != first.shape[2:]:
-            raise ValueError(
-                f"{owner}: image {index} of X is {_kind(image.shape)} {image.dtype}, but image 0 is "
-                f"{_kind(first.shape)} {first.dtype}; convert them to one type and number of channels."
-            )
-        resolve_shape(owner, image_shape, image.shape)
-        assert_all_finite(image, estimator_name=owner, input_name=f"X[{index}]")
-    return images
-
-
-def _kind(shape):
-    return "gray" if len(shape) == 2 else f"{shape[2]}-channel"
-
-
 class Resize(ImageMap):
     """Bring images to one size.
 
@@ -335,17 +307,7 @@ class Resize(ImageMap):
         check_choice(owner, "method", self.method, _METHODS)
         check_flag(owner, "keep_aspect", self.keep_aspect)
         check_n_jobs(owner, self.n_jobs)
-        if isinstance(X, ImageCollection):
-            check_image_shape(owner, self.image_shape)
-            self._forget_shapes()
-            self._channels = X.channels
-            return self
-        if is_list_of_images(X):
-            images = _check_list(owner, X, check_image_shape(owner, self.image_shape))
-            self._remember_shapes({image.shape for image in images})
-        else:
-            images = check_images(self, X, reset=True)
-        self._channels = images[0].shape[2:]
+        check_images_of_any_size(self, X, reset=True)
         return self
 
     def transform(self, X):
@@ -372,8 +334,8 @@ class Resize(ImageMap):
             channels, an empty X, NaN or infinities.
         """
         check_is_fitted(self)
-        if isinstance(X, ImageCollection):
-            self._check_channels(X.channels)
+        images = check_images_of_any_size(self, X, reset=False)
+        if isinstance(images, ImageCollection):
             resize = partial(
                 _resize_one,
                 size=tuple(self.size),
@@ -381,8 +343,7 @@ class Resize(ImageMap):
                 keep_aspect=self.keep_aspect,
                 image_shape=self.image_shape,
             )
-            return X.map(resize, image_shape=(*self.size, *X.channels))
-        images = self._check_transform_input(X)
+            return images.map(resize, image_shape=(*self.size, *images.channels))
         dtype = images[0].dtype.newbyteorder("=")
         out = np.empty((len(images), *self.size, *self._channels), dtype=dtype)
         n_values = sum(image.size for image in images) if isinstance(images, list) else images.size
@@ -394,37 +355,6 @@ class Resize(ImageMap):
             n_jobs=self.n_jobs,
         )
         return out
-
-    def _remember_shapes(self, shapes):
-        """Set the fitted attributes for a list of images; of several shapes, none is expected again."""
-        self._forget_shapes()
-        if len(shapes) == 1:
-            (self.image_shape_,) = shapes
-            self.n_features_in_ = math.prod(self.image_shape_)
-
-    def _forget_shapes(self):
-        for name in ("n_features_in_", "feature_names_in_"):
-            self.__dict__.pop(name, None)
-        self.image_shape_ = None
-
-    def _check_transform_input(self, X):
-        owner = type(self).__name__
-        if is_list_of_images(X):
-            images = _check_list(owner, X, self.image_shape)
-        elif n_dimensions(X) > 2 or self.image_shape_ is None:
-            # Checked by an unfitted copy, since any size will do.
-            images = check_images(clone(self), X, reset=True)
-        else:
-            images = check_images(self, X, reset=False)
-        self._check_channels(images[0].shape[2:])
-        return images
-
-    def _check_channels(self, channels):
-        if channels != self._channels:
-            raise ValueError(
-                f"X holds {_kind((0, 0, *channels))} images, but {type(self).__name__} was fitted on "
-                f"{_kind((0, 0, *self._channels))} images."
-            )
 
     def _fill(self, images, out):
         if isinstance(images, np.ndarray):

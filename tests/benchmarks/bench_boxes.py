@@ -133,7 +133,8 @@ def crop_loop(boxes, folder):
     """The source's loop, its axes put right: a photo is read for each box."""
     crops = []
     for path, *corners in boxes[["path", *_CORNERS]].itertuples(index=False):
-        photo = np.asarray(Image.open(folder / path), dtype="int32")
+        photo = Image.open(folder / path)
+        photo = np.asarray(photo if photo.mode == "RGB" else photo.convert("RGB"), dtype="int32")
         (x_min, y_min, x_max, y_max), (rows, cols) = corners, photo.shape[:2]
         top, bottom = int(np.floor(y_min * rows)), int(np.ceil(y_max * rows))
         left, right = int(np.floor(x_min * cols)), int(np.ceil(x_max * cols))

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from _data import color_photos, data_folder, photo_tiles
 from _tables import print_tables
+from PIL import Image
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold, cross_val_score
@@ -40,7 +41,8 @@ def ways(options):
             BagOfVisualWords(words, **shared),
             RandomForestClassifier(200, random_state=0),
         ),
-        "FisherVector + kNN": (FisherVector(components, **shared), KNeighborsClassifier(10)),
+        # By the angle: rows are unit vectors, or zeros, which would be everyone's nearest neighbor.
+        "FisherVector + kNN": (FisherVector(components, **shared), KNeighborsClassifier(10, metric="cosine")),
     }
 
 
@@ -52,7 +54,8 @@ def grid_rows(options):
     for name, (encoder, classifier) in ways(options).items():
         codec = DescriptorCodec(max_descriptors=None, random_state=0)
         model = make_pipeline(Resize((64, 64)), SIFT(dense_step=6, root=True), codec, encoder, classifier)
-        search = GridSearchCV(model, {"descriptorcodec__n_components": [32, 64]}, cv=folds).fit(train_X, train_y)
+        grid = {"descriptorcodec__n_components": [32, 64]}
+        search = GridSearchCV(model, grid, cv=folds, error_score="raise").fit(train_X, train_y)
         hog = make_pipeline(HOG(pixels_per_cell=(4, 4), cells_per_block=(2, 2)), clone(classifier))
         found = search.score(test_X, test_y)
         beside = hog.fit(train_X, train_y).score(test_X, test_y)
@@ -74,7 +77,7 @@ def load_boxes(options):
     pieces, y, groups = [], [], []
     for box in (boxes[index] for index in np.sort(np.concatenate(chosen))):
         (path,) = (folder / "boxes/images").glob(f"{box['ImageID']}.*")
-        image = decode_image(path.read_bytes())
+        image = np.asarray(Image.fromarray(decode_image(path.read_bytes())).convert("RGB"))
         rows, cols = image.shape[:2]
         x_min, x_max = (int(float(box[name]) * cols) for name in ("XMin", "XMax"))
         y_min, y_max = (int(float(box[name]) * rows) for name in ("YMin", "YMax"))
@@ -93,7 +96,7 @@ def ranking_rows(options):
     folds = GroupKFold(5)
 
     def score(X, model):
-        return f"{cross_val_score(model, X, y, groups=groups, cv=folds).mean():.3f}"
+        return f"{cross_val_score(model, X, y, groups=groups, cv=folds, error_score='raise').mean():.3f}"
 
     hog = make_pipeline(Resize((32, 32)), HOG(pixels_per_cell=(4, 4), cells_per_block=(2, 2)))
     # SIFT learns nothing: its descriptors are the same in every fold.
@@ -113,8 +116,8 @@ def ranking_rows(options):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=1000, help="images of CIFAR-10 to train on, and to test on")
-    parser.add_argument("--boxes", type=int, default=400, help="boxes, of all classes together")
+    parser.add_argument("--images", type=int, default=2000, help="images of CIFAR-10 to train on, and to test on")
+    parser.add_argument("--boxes", type=int, default=800, help="boxes, of all classes together")
     parser.add_argument("--kept", type=int, nargs="+", default=[25, 100], help="descriptors kept of a box")
     parser.add_argument("--rst", type=Path, help="also write the tables to this file as reStructuredText")
     parser.add_argument("--quick", action="store_true", help="toy size, which says nothing about accuracy")

@@ -2,12 +2,13 @@
 
     python tests/benchmarks/bench_store.py --rst docs/benchmarks/store.rst.inc
 
-The codes are those of SIFT descriptors of the photos and paintings that SKIMGFEAT_DATA names, enlarged to twice their
-sides, so that most have 1,800; without it, of pieces of scikit-image's photos. Both sides get them in memory and write
-a file for as many images; a chunk of a store is hashed and synced to the disk. Reading begins with opening.
+The codes are those of SIFT descriptors, 1,800 at most, of the paintings and photos that SKIMGFEAT_DATA names, each
+resized to 0.8 megapixels; without it, of pieces of scikit-image's photos. Both sides get them in memory and write a
+file for as many images; a chunk of a store is hashed and synced to the disk. Reading begins with opening.
 """
 
 import argparse
+import math
 import os
 import tempfile
 from functools import partial
@@ -18,14 +19,16 @@ import numpy as np
 from _data import data_folder, photo_tiles
 from _tables import print_tables
 from _timing import measure
-from bench_matches import load
 from joblib import parallel_config
 
 from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, FlatDescriptors, extract
+from skimgfeat.io import decode_image
 from skimgfeat.jobs._folder import JobFolder
 from skimgfeat.jobs._layouts import layout_of
 
 _READ = 50
+_FILES = ("paintings/*.jpg", "photos/*.JPEG", "boxes/images/raccoon*")
+_PIXELS = 800_000
 
 
 def chunks(arrays, size):
@@ -68,7 +71,7 @@ def write_chunks(folder, codes, chunk_size, compression):
                 **layout.columns(layout.check(part, n_items)),
             }
         )
-        job.write_chunk(number, table, {"ok": n_items}, group_rows=layout.group_rows, compression=compression)
+        job.write_chunk(number, table, {"ok": n_items}, group_rows=layout.group_rows(part), compression=compression)
 
 
 def read_store(path, wanted):
@@ -89,8 +92,13 @@ def images(options):
     folder = data_folder()
     if folder is None or options.quick:
         return list(photo_tiles(100, options.images)[0])
-    found = [image for name in ("photos", "paintings") for image in load(folder / name, options.images)]
-    return [cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) for image in found]
+    paths = [path for pattern in _FILES for path in sorted(folder.glob(pattern))]
+    return [resize(decode_image(path.read_bytes())) for path in paths[: options.images]]
+
+
+def resize(image):
+    factor = math.sqrt(_PIXELS / math.prod(image.shape[:2]))
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
 
 
 def compare(folder, descriptors, size, repeats):
@@ -134,7 +142,7 @@ def compare(folder, descriptors, size, repeats):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=200, help="most images of each set")
+    parser.add_argument("--images", type=int, default=364, help="number of images")
     parser.add_argument("--chunk-size", type=int, nargs="+", default=[32, 1000], help="images of a file")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each side, of which the median counts")
     parser.add_argument("--rst", type=Path, help="also write the tables to this file as reStructuredText")

@@ -9,7 +9,7 @@ from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from skimgfeat import HOG, LBP, HandcraftedFeatures, ImageReader, Resize, Zoning
+from skimgfeat import HOG, LBP, CNNEmbedding, HandcraftedFeatures, ImageReader, Resize, Zoning
 from skimgfeat.cli._arguments import UsageError
 from skimgfeat.cli._features import read_features
 
@@ -26,6 +26,7 @@ def assert_same_steps(steps, expected):
         ("HOG()", [HOG()]),
         ("  lbp ", [LBP()]),
         ("Zoning", [Zoning()]),
+        ("cnn(weights=None, layer=['conv1', 'conv5'])", [CNNEmbedding(weights=None, layer=["conv1", "conv5"])]),
         ("handcrafted", [HandcraftedFeatures()]),
         ("handcraftedfeatures(['lbp', 'hu'], threshold='otsu')", [HandcraftedFeatures(["lbp", "hu"], "otsu")]),
         ("hog(8, pixels_per_cell=(4, 4), signed=True)", [HOG(8, (4, 4), signed=True)]),

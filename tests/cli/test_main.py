@@ -9,7 +9,7 @@ import skimgfeat
 from skimgfeat.cli import main
 from skimgfeat.cli._arguments import CommandError
 
-COMMANDS = ("crop", "demo", "extract", "info", "openimages", "verify")
+COMMANDS = ("aggregate", "crop", "demo", "extract", "info", "openimages", "verify")
 HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "joblib", "torch", "matplotlib", "pandas", "pyarrow", "polars"}
 
 

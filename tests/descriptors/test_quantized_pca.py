@@ -172,6 +172,32 @@ def test_the_histogram_keeps_its_bound(n, scale):
     assert_allclose(got[[0, -1]], expected[[0, -1]], rtol=1e-14)
 
 
+def test_the_histogram_rounds_far_below_a_bin_and_knows_no_batches():
+    """Where components are of similar spread, in float32; in float64 where one is far smaller."""
+    X = make_rows(3000)
+    pca = PCA(12).fit(X.astype(float))
+    projected = pca.transform(X.astype(float))
+    percentages = [0.1, 20, 99.9]
+    for factor, dtype in ((1, np.float32), (1e-4, np.float64)):
+        scale = np.where(np.arange(12) == 11, factor, 1)
+        spread = projected.std(axis=0) * scale
+        found = []
+        for size in (3000, 1024, 7):
+            histogram = ProjectionHistogram(pca.mean_, pca.components_ * scale[:, np.newaxis], spread, exact_ends=False)
+            for start in range(0, len(X), size):
+                histogram.update(X[start : start + size])
+            assert histogram._block.dtype == dtype
+            assert histogram.n_rows == 3000
+            found.append(histogram.percentiles(percentages))
+            assert histogram.percentiles([0, 100]) == pytest.approx(
+                np.percentile(projected * scale, [0, 100], axis=0), rel=1e-5
+            )
+        assert_array_equal(found[0], found[1])
+        assert_array_equal(found[0], found[2])
+        expected = np.percentile(projected * scale, percentages, axis=0)
+        assert np.all(np.abs(found[0] - expected) <= (spread + np.abs(expected)) / 4000)
+
+
 def test_rows_of_the_second_pass_may_be_others():
     """Values beyond what the spread of the first pass allows are counted in the last bin."""
     histogram = ProjectionHistogram(np.zeros(1), np.ones((1, 1)), np.ones(1))
@@ -522,7 +548,8 @@ def test_too_few_rows_in_the_first_batch(rows):
     for method in (pca.fit, pca.partial_fit):
         with pytest.raises(ValueError, match=r"first batch must hold at least n_components=9 rows, got n_samples=8"):
             method(rows[:8] if method == pca.partial_fit else rows)
-    assert pca.partial_fit(rows[:9]).partial_fit(rows[:2]).n_samples_seen_ == 11
+    # What was refused counts for nothing, its number of columns included.
+    assert pca.partial_fit(rows[:9, :20]).partial_fit(rows[:2, :20]).n_samples_seen_ == 11
 
 
 def test_other_columns(rows):

@@ -20,7 +20,7 @@ from skimgfeat.io import ImageError
 from skimgfeat.jobs import extend_store, verify
 from skimgfeat.jobs._folder import MANIFEST
 
-pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
 
 PICTURE = data.camera()[100:300, 100:300]
 
@@ -177,6 +177,32 @@ def test_a_store_of_no_descriptors_at_all(tmp_path):
     assert_same(store[:], [np.empty((0, 128), np.uint8)] * 3)
     assert_same(store.export(tmp_path / "flat")[:], store[:])
     assert store.names == [""] * 3
+
+
+class Codes(TransformerMixin, BaseEstimator):
+    """Gives what it gets, as a list."""
+
+    def fit(self, X, y=None):
+        self.is_fitted_ = True
+        return self
+
+    def transform(self, X):
+        return list(X)
+
+
+@pytest.mark.parametrize(("count", "most"), [(1800, 4), (40, 100), (20_000, 1)])
+def test_an_image_is_read_with_few_others(tmp_path, count, most):
+    """A row group is the least that can be read: half a megabyte, whatever the images hold."""
+    rng = np.random.default_rng(0)
+    arrays = [rng.integers(0, 256, (count - index, 64), dtype=np.uint8) for index in range(10)]
+    extract(Codes().fit(arrays), arrays, tmp_path / "store", chunk_size=10, progress=False)
+    store = DescriptorStore(tmp_path / "store")
+    for index in rng.permutation(10):
+        assert_array_equal(store[index], arrays[index])
+    with pq.ParquetFile(tmp_path / "store/chunks/c-000000.parquet") as file:
+        groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    assert sum(groups) == 10
+    assert max(groups) == min(most, 10)
 
 
 def test_chunks(store):

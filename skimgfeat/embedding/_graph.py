@@ -1,0 +1,128 @@
+"""From a model to the network that gives rows: cut off behind the layers that are asked for, pooled, joined."""
+
+from difflib import get_close_matches
+
+POOLINGS = ("avg", "max", "gem", "flatten", "none")
+# The exponent of generalized mean pooling, and what keeps its root from 0: as in the paper's code.
+_GEM_POWER, _GEM_LEAST = 3.0, 1e-6
+# Between the last feature map and the classifier: pooling is for the parameter of that name.
+_PASSED_MODULES = {"AdaptiveAvgPool2d", "Dropout", "Flatten", "Identity"}
+_PASSED_FUNCTIONS = {"adaptive_avg_pool2d", "dropout", "flatten"}
+_WEIGHTED = {"Linear", "Conv2d", "linear", "conv2d"}
+
+
+def cut(owner, model, layers, options):
+    """Return the part of a model that gives some layers, and the names of these.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        In evaluation mode.
+    layers : tuple of str or None
+        Names as torchvision's ``get_graph_node_names`` gives them, or of modules, whose last node counts. None is what
+        the last layer with weights, the classifier, makes its classes of, before it is pooled.
+    options : dict
+        Of the tracer.
+
+    Returns
+    -------
+    part : torch.fx.GraphModule
+        Gives a tuple of tensors; its weights are called as the model's, and are only those that it uses.
+    names : tuple of str
+    """
+    from torch.fx import GraphModule
+    from torchvision.models.feature_extraction import NodePathTracer
+
+    tracer = NodePathTracer(**options)
+    graph = tracer.trace(model)
+    names = tracer.node_to_qualname
+    if layers is None:
+        chosen = [_before_classifier(model, graph)]
+    else:
+        chosen = [_find_node(owner, names, layer) for layer in layers]
+    found = tuple(names[node] for node in chosen)
+    for node in list(graph.nodes):
+        if node.op == "output":
+            graph.erase_node(node)
+    graph.output(tuple(chosen))
+    part = GraphModule(model, graph)
+    part.graph.eliminate_dead_code()
+    part.delete_all_unused_submodules()
+    part.recompile()
+    return part, found
+
+
+def _find_node(owner, names, layer):
+    """Return the last node that is called so, or that belongs to the module that is."""
+    found = [node for node, name in names.items() if name == layer or name.startswith(f"{layer}.")]
+    if not found:
+        near = get_close_matches(layer, names.values(), n=4, cutoff=0.4)
+        raise ValueError(
+            f"{owner}: layer must be one or several of the {len(names)} nodes that get_graph_node_names of "
+            f"torchvision.models.feature_extraction gives, such as {near or list(names.values())[-4:]}, got {layer!r}."
+        )
+    return found[-1]
+
+
+def _before_classifier(model, graph):
+    """Return the node that the last layer with weights is fed by, before pooling, flattening and dropout."""
+    modules = dict(model.named_modules())
+    last = [node for node in graph.nodes if _kind(node, modules) in _WEIGHTED][-1]
+    node = last.args[0]
+    while _is_passed(node, modules):
+        node = node.args[0]
+    return node
+
+
+def _kind(node, modules):
+    """Return the class of the module, or the name of the function, that a node calls."""
+    if node.op == "call_module":
+        return type(modules[node.target]).__name__
+    return getattr(node.target, "__name__", str(node.target))
+
+
+def _is_passed(node, modules):
+    kind = _kind(node, modules)
+    if node.op == "call_module":
+        return kind in _PASSED_MODULES
+    if kind == "mean":
+        return tuple(node.args[1:2] and node.args[1]) in ((2, 3), (-2, -1))
+    return kind in _PASSED_FUNCTIONS
+
+
+def make_embedding(part, pooling, preparation):
+    """Return the module from images, (n, rows, cols, 3) in [0, 1], to rows; convolutions have their norms in them."""
+    import torch
+    from torch.fx.experimental.optimization import fuse
+
+    class Embedding(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.part = fuse(part)
+            self.register_buffer("color_mean", torch.tensor(preparation.mean))
+            self.register_buffer("color_std", torch.tensor(preparation.std))
+            self.dtype = torch.float32
+
+        def layers(self, images):
+            # Seen with channels first and kept with channels last, which is quickest.
+            return self.part(((images - self.color_mean) / self.color_std).permute(0, 3, 1, 2).to(self.dtype))
+
+        def forward(self, images):
+            rows = [_pool(values.float(), pooling) for values in self.layers(images)]
+            return rows[0] if len(rows) == 1 else torch.cat(rows, dim=1)
+
+    return Embedding().eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _pool(values, pooling):
+    """Return the rows of a layer: of maps (n, channels, rows, cols), of tokens (n, tokens, channels), or of rows."""
+    if values.ndim == 2 or pooling == "none":
+        return values
+    if pooling == "flatten":
+        return values.flatten(1)
+    dims = (1,) if values.ndim == 3 else tuple(range(2, values.ndim))
+    if pooling == "avg":
+        return values.mean(dims)
+    if pooling == "max":
+        return values.amax(dims)
+    return values.clamp(min=_GEM_LEAST).pow(_GEM_POWER).mean(dims).pow(1 / _GEM_POWER)
