@@ -324,7 +324,7 @@ def assert_says_how_to_repair(message, parameter, value):
     """The message says what must hold, or what the images are, and shows the value that was given."""
     assert re.search(r"must|names are|name each|choose|smaller than|X holds", message)
     shown = [repr(value), str(value)]
-    if isinstance(value, dict):
+    if isinstance(value, dict) and len(value) == 1:
         (value,) = value.values()
         shown.append(repr(value))
     if isinstance(value, (tuple, list, set)):

@@ -245,7 +245,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     (1797, 8)
     """
 
-    _owner = None  # whose part this is, where it is one
+    _owner: str | None = None  # whose part this is, where it is one
 
     def __init__(
         self,

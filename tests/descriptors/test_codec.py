@@ -365,13 +365,13 @@ def test_what_is_refused():
         codec.transform(make_images(n_columns=25))
     with pytest.raises(ValueError, match=r"DescriptorCodec: image 0 of X has descriptors of 24 numbers.* 6"):
         codec.inverse_transform(images)
-    with pytest.raises(ValueError, match="^DescriptorCodec: codes must be whole numbers from 0 to 255"):
+    with pytest.raises(ValueError, match=r"^DescriptorCodec: codes must be whole numbers from 0 to 255"):
         codec.inverse_transform([np.full((2, 6), 256)])
-    with pytest.raises(ValueError, match="^DescriptorCodec: n_components=24 must be at most"):
+    with pytest.raises(ValueError, match=r"^DescriptorCodec: n_components=24 must be at most"):
         DescriptorCodec(24).fit(make_images((9, 3)))
     with pytest.raises(ValueError, match=r"^DescriptorCodec: n_components=64 must be at most .*n_features=24"):
         DescriptorCodec().fit(images)
-    with pytest.raises(ValueError, match="^DescriptorCodec: X must hold at least one row"):
+    with pytest.raises(ValueError, match=r"^DescriptorCodec: X must hold at least one row"):
         DescriptorCodec(None).fit([np.empty((0, 24))])
     with pytest.raises(NotFittedError):
         DescriptorCodec().transform(images)
