@@ -94,7 +94,7 @@ def test_in_two_every_batch_is_prepared_and_finished(n_jobs):
         n_jobs=n_jobs,
     )
     assert sorted(done) == [0, 5, 10, 15, 20]
-    assert sum((done[start] for start in sorted(done)), []) == list(range(23))
+    assert [index for start in sorted(done) for index in done[start]] == list(range(23))
 
 
 def test_in_two_no_more_is_prepared_than_is_soon_needed():
