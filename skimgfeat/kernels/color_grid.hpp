@@ -29,8 +29,8 @@ inline const float* linear_light() {
     return table.of;
 }
 
-// The cube root above scikit-image's bound, its straight line below. Two steps of Halley's method, from an estimate that
-// divides the exponent by three: right within a unit in the last place, and without a branch.
+// The cube root above scikit-image's bound, its straight line below. Two steps of Halley's method, from an estimate
+// that divides the exponent by three: right within a unit in the last place, and without a branch.
 inline float lab_curve(float t) {
     const float x = t > 0.008856f ? t : 0.008856f;
     std::uint32_t bits;

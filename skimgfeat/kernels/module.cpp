@@ -209,7 +209,8 @@ void patch_features(const Batch& batch, const Out& out, double scale, const Matr
     if (patch_size.first < 1 || patch_size.second < 1 || patch_size.first > images.rows ||
         patch_size.second > images.cols || step < 1)
         throw std::invalid_argument("patches must fit into the images");
-    const int n_rows = (images.rows - patch_size.first) / step + 1, n_cols = (images.cols - patch_size.second) / step + 1;
+    const int n_rows = (images.rows - patch_size.first) / step + 1;
+    const int n_cols = (images.cols - patch_size.second) / step + 1;
     if (pooling.first < 1 || pooling.second < 1 || pooling.first > n_rows || pooling.second > n_cols)
         throw std::invalid_argument("a cell of the pooling must hold a patch");
     const std::size_t size = static_cast<std::size_t>(patch_size.first) * patch_size.second * images.channels;
@@ -231,8 +232,9 @@ void patch_features(const Batch& batch, const Out& out, double scale, const Matr
                          static_cast<float>(threshold),
                          contrast.has_value(),
                          contrast.value_or(0.0)};
-    const std::ptrdiff_t needed = static_cast<std::ptrdiff_t>(n_atoms) * (norms ? 1 : 2) * pooling.first * pooling.second;
-    run(kernels().patch_features, images, plan, as_rows(out, images, needed));
+    const std::ptrdiff_t n_cells = static_cast<std::ptrdiff_t>(pooling.first) * pooling.second;
+    const std::ptrdiff_t n_columns = static_cast<std::ptrdiff_t>(n_atoms) * (norms ? 1 : 2);
+    run(kernels().patch_features, images, plan, as_rows(out, images, n_cells * n_columns));
 }
 
 }  // namespace

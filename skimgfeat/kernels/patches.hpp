@@ -217,8 +217,8 @@ class Patches {
         for (int i = 0; i < plan_.pool_rows; ++i)
             for (int j = 0; j < plan_.pool_cols; ++j, totals += n_columns_) {
                 const double rows = bound(i + 1, n_rows_, plan_.pool_rows) - bound(i, n_rows_, plan_.pool_rows);
-                const double count = rows * (bound(j + 1, n_cols_, plan_.pool_cols) - bound(j, n_cols_, plan_.pool_cols));
-                for (int k = 0; k < n_columns_; ++k) *out++ = static_cast<float>(totals[k] / count);
+                const double cols = bound(j + 1, n_cols_, plan_.pool_cols) - bound(j, n_cols_, plan_.pool_cols);
+                for (int k = 0; k < n_columns_; ++k) *out++ = static_cast<float>(totals[k] / (rows * cols));
             }
     }
 
