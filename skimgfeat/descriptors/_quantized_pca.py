@@ -9,7 +9,7 @@ from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skimgfeat._validation import check_choice, check_integer, check_number, check_random_state_of
-from skimgfeat.descriptors._moments import Moments, principal_components, row_blocks
+from skimgfeat.descriptors._moments import Moments, cast_and_subtract, principal_components, row_blocks
 from skimgfeat.descriptors._quantiles import ProjectionHistogram, ProjectionSample, Reservoir
 
 _SOLVERS = ("moments", "incremental")
@@ -53,10 +53,9 @@ def _encode(rows, quantizer):
     rounding = 2 * np.finfo(np.float32).eps * np.sqrt(len(center))
     heaviest = np.linalg.norm(weights, axis=0).max()
     codes = np.empty((len(rows), weights.shape[1]), dtype=np.uint8)
+    buffer = np.empty((min(len(rows), _ROWS_AT_ONCE), len(center)), dtype=np.float32)
     for block in row_blocks(len(rows), _ROWS_AT_ONCE):
-        # Bytes are cast first: NumPy subtracts mixed types half as fast.
-        taken = rows[block].astype(np.float32) if rows.dtype == np.uint8 else rows[block]
-        centered = np.subtract(taken, center, out=np.empty(taken.shape, dtype=np.float32))
+        centered = cast_and_subtract(rows[block], center, buffer)
         # Long rows that nearly cancel leave more to float64, and in the end everything.
         longest = np.sqrt(np.einsum("ij,ij->i", centered, centered).max())
         tolerance = rounding * max(quantizer.n_steps, longest * heaviest)
