@@ -31,7 +31,7 @@ def _check_positive(owner, name, value):
 
 def _cut(image, places, patch_size, n_cols, step):
     """Return patches of an image as rows of float32, given their places, counted row by row."""
-    batch, scale = scaled_batch(image)
+    batch, scale = scaled_batch(image if image.ndim == 3 else image[..., None])
     pixels = batch.astype(np.float32) / np.float32(scale)
     windows = np.lib.stride_tricks.sliding_window_view(pixels, patch_size, axis=(0, 1))[::step, ::step]
     return np.moveaxis(windows[places // n_cols, places % n_cols], 1, -1).reshape(len(places), -1)

@@ -141,6 +141,18 @@ def test_random_atoms_are_whitened_patches(photos):
     assert len(np.unique(distances.argmin(axis=0))) == 9
 
 
+@pytest.mark.parametrize("channels", [(), (1,), (2,)])
+def test_patches_are_learned_as_they_lie(channels):
+    """Stripes along the columns, so that a patch shows which way it was cut: every row of it has one value."""
+    stripes = np.random.default_rng(0).random((30, 9, 1, *channels))
+    images = np.broadcast_to(stripes, (30, 9, 11, *channels))
+    as_they_are = {"reg_contrast": None, "reg_whiten": None, "encoding": "triangle", "dictionary": "random"}
+    patches = PatchFeatures(5, (2, 3), **as_they_are, random_state=0).fit(images)
+    learned = (patches.atoms_ + patches.mean_).reshape(5, 2, 3, *channels)
+    assert_allclose(learned - learned[:, :, :1], 0, atol=1e-6)
+    assert np.ptp(learned, axis=1).min() > 0
+
+
 def test_the_choice_of_patches_repeats(photos):
     first, second, third = (
         PatchFeatures(7, max_patches=100, random_state=state).fit(photos).atoms_ for state in (1, 1, 2)
