@@ -233,3 +233,14 @@ def test_nothing_is_learned_from_images_that_cannot_be_had(photos, folder):
         PatchFeatures(5, random_state=0).fit(ImageCollection.from_folder(folder))
     mean, *_ = learn_by_hand(np.delete(photos, 4, axis=0), (6, 6), 0.01, 0.1)
     assert_allclose(patches.mean_, mean, atol=1e-6)
+
+
+def test_where_none_of_the_images_drawn_can_be_had(folder):
+    for place in range(1, 9):
+        (folder / f"{place}.png").write_bytes(b"no image")
+    broken = ImageCollection.from_folder(folder, on_error="nan")
+    with (
+        pytest.warns(FailedImagesWarning, match="1 of 9 images"),
+        pytest.raises(ValueError, match=r"X holds 0 patches to learn from, n_atoms=5 needs as many"),
+    ):
+        PatchFeatures(5, max_patches=5, random_state=0).fit(broken)
