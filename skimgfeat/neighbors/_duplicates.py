@@ -160,7 +160,7 @@ def find_duplicates(X, Y=None, *, metric="euclidean", threshold, max_pairs=10_00
             raise ValueError(f"{owner}: Y must have {X.shape[1]} columns, as X has, got {Y.shape[1]}.")
     projection = find_projection(X, metric)
     rows = prepare(X, metric, projection, n_threads)
-    half = (threshold if metric == "cosine" else threshold**2 / 2) * _ROUNDING
+    half = (threshold if metric == "cosine" else threshold * threshold / 2) * _ROUNDING
 
     def search(batch):
         queries = rows.take(batch) if Y is None else prepare(Y[batch], metric, projection, 1)
@@ -177,7 +177,7 @@ def find_duplicates(X, Y=None, *, metric="euclidean", threshold, max_pairs=10_00
 
 
 def _check_input(owner, name, X):
-    return check_rows(owner, check_array(X, dtype=DTYPES, estimator=owner, input_name=name))
+    return check_rows(owner, check_array(X, dtype=DTYPES, estimator=owner, input_name=name), name)
 
 
 def _collect(owner, search, n_queries, max_pairs, n_threads):

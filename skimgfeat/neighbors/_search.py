@@ -75,7 +75,8 @@ class _Screen:
 
     def limit(self, halves):
         """Return what the score of a row is below wherever ``sign`` times half its squared distance is."""
-        return (halves - self._query_bias).astype(self._dtype)
+        with np.errstate(over="ignore"):
+            return (halves - self._query_bias).astype(self._dtype)
 
 
 def nearest(queries, rows, k, *, sign=1, own=None):
