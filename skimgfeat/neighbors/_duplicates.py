@@ -1,6 +1,7 @@
 """Rows nearer to each other than they should be."""
 
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -184,14 +185,15 @@ def _collect(owner, search, n_queries, max_pairs, n_threads):
     """Return pairs and distances that ``search(batch)`` yields for all batches of queries."""
     batches = list(gen_batches(n_queries, min(QUERIES_AT_ONCE, -(-n_queries // n_threads))))
     found = [(np.empty((0, 2), dtype=np.int64), np.empty(0))]
-    n_pairs = 0
+    n_pairs, counting = 0, Lock()
 
     def fill(part):
         nonlocal n_pairs
         for batch in batches[part]:
             for pairs, distances in search(batch):
                 found.append((pairs, distances))
-                n_pairs += len(pairs)
+                with counting:
+                    n_pairs += len(pairs)
                 if n_pairs > max_pairs:
                     raise ValueError(
                         f"{owner}: there are more than max_pairs={max_pairs:,} pairs; lower the threshold, take "
