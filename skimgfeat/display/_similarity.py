@@ -7,6 +7,7 @@ from skimgfeat.display._axes import draw_image, get_axes
 
 # Of an image, across which the others stand side by side: the space between, and that for two lines of text above.
 _GAP, _TEXT = 0.12, 0.36
+_INCHES = 1.2  # of an image in a figure of its own
 
 
 class SimilarityDisplay:
@@ -161,6 +162,7 @@ class SimilarityDisplay:
         ImportError
             Without matplotlib.
         """
+        is_own = ax is None
         ax = get_axes(type(self).__name__, ax)
         tiles = list(self._tiles())
         self.images_, self.texts_ = [], []
@@ -173,6 +175,9 @@ class SimilarityDisplay:
         n_across = 1 + max(place for _, place, _, _ in tiles)
         ax.set(xlim=(-0.5 - _GAP, n_across * (1 + _GAP) - 0.5), ylim=(1.55 + _TEXT, -0.5 - _TEXT), aspect="equal")
         ax.set_axis_off()
+        if is_own:
+            ax.set_position((0, 0, 1, 1))
+            ax.figure.set_size_inches(*(_INCHES * abs(end - start) for start, end in (ax.get_xlim(), ax.get_ylim())))
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

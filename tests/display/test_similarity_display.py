@@ -52,6 +52,16 @@ def test_similar_above_dissimilar_below(images, rows):
     assert y_min < top.min() < bottom.max() < y_max
 
 
+@pytest.mark.parametrize("n_images", [1, 6, 9])
+def test_text_lies_over_no_image(n_images, images, rows):
+    square = images[:, :4, :4]
+    display = SimilarityDisplay.from_estimator(SimilarityIndex().fit(rows), rows, square, 3, n_images=n_images)
+    display.figure_.canvas.draw()
+    renderer = display.figure_.canvas.get_renderer()
+    boxes = [image.get_window_extent(renderer) for image in display.images_]
+    assert not any(text.get_window_extent(renderer).count_overlaps(boxes) for text in display.texts_)
+
+
 def test_a_query_among_its_copies_is_left_out(images, rows):
     rows[:8] = 0
     display = SimilarityDisplay.from_estimator(SimilarityIndex().fit(rows), rows, images, 7, n_images=3)
