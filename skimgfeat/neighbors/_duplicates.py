@@ -106,7 +106,7 @@ def find_duplicates(X, Y=None, *, metric="euclidean", threshold, max_pairs=10_00
     Y : array-like of shape (n_samples_Y, n_features) or None, default=None
         Rows to compare those of X with. None compares each with the later ones of X.
     metric : {"euclidean", "cosine"}, default="euclidean"
-        As in :class:`SimilarityIndex`.
+        As in :class:`SimilarityIndex`: by cosine, two rows of zeros are no copies of each other.
     threshold : float
         The largest distance of a pair that is found; 0 finds equal rows.
     max_pairs : int, default=10_000_000

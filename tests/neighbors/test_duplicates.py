@@ -71,6 +71,12 @@ def test_equal_rows():
         assert len(find_duplicates(X[train], X[test], threshold=0).pairs) == 0
 
 
+def test_rows_of_zeros_are_copies_by_euclidean_distance_only():
+    X = np.vstack([np.zeros((3, 4)), np.eye(4)])
+    assert len(find_duplicates(X, metric="cosine", threshold=0.5).pairs) == 0
+    assert find_duplicates(X, threshold=0).pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
+
+
 def test_groups_between_two_sets():
     found = find_duplicates([[0.0], [5.0], [9.0]], [[5.1], [7.0], [4.9], [0.0]], threshold=0.2)
     assert found.pairs.tolist() == [[0, 3], [1, 0], [1, 2]]
