@@ -144,9 +144,7 @@ for name, labels in predicted.items():
     wrong = np.flatnonzero(labels != boxes["label"])
     if len(wrong):
         first = wrong[:16]
-        titles = [
-            f"{predicted}, not {label}" for predicted, label in zip(labels[first], boxes["label"][first], strict=True)
-        ]
+        titles = [f"{taken}, not {label}" for taken, label in zip(labels[first], boxes["label"][first], strict=True)]
         display = ImageGridDisplay.from_images(crops[first], titles=titles, n_cols=8, colors="C3")
         display.ax_.set_title(f"{name}: {len(first)} of {len(wrong)} mistakes")
 drawn.cleanup()

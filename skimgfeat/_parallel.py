@@ -48,7 +48,7 @@ def run_in_two(prepare, finish, n_items, *, batch_size, n_jobs, n_finishers=None
     """Call ``finish(batch, prepare(batch))`` for every batch, a slice; some are prepared while others are finished.
 
     Each of the two has threads of its own, as many as ``n_jobs`` says; ``n_finishers`` is how many finish at most, and
-    ``initializer`` is what each of these calls first. No more batches are prepared ahead than there are threads.
+    ``initializer`` is what each of these calls first. No more than two batches a thread, and one, are under way.
     """
     batches = [slice(start, min(start + batch_size, n_items)) for start in range(0, n_items, batch_size)]
     n_threads = max(1, min(count_threads(n_jobs), len(batches)))

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from skimgfeat._images import scaled_batch
 from skimgfeat._validation import check_integer
-from skimgfeat.display._axes import get_axes
+from skimgfeat.display._axes import draw_image, get_axes
 from skimgfeat.io import ImageError
 
 _OWNER = "ImageGridDisplay"
@@ -17,9 +16,13 @@ _INCHES = 1.4  # of a cell in a figure of its own
 _SIDES = (3, 12)  # that such a figure has at least and at most, in inches
 
 
+def _cannot_be_had(image):
+    return image is None or isinstance(image, ImageError)
+
+
 def _check_image(index, image):
     """Return an image, or None or an ImageError for one that could not be had."""
-    if image is None or isinstance(image, ImageError):
+    if _cannot_be_had(image):
         return image
     image = np.asarray(image)
     if image.ndim == 3 and image.shape[2] == 1:
@@ -167,7 +170,8 @@ class ImageGridDisplay:
             ax.figure.set_size_inches(max(_SIDES[0], shrink * width), max(_SIDES[0], shrink * height))
         centers = [(index % n_cols + 0.5, (index // n_cols + 1) * row_height - 0.5) for index in range(n_images)]
         self.images_ = [
-            _draw_image(ax, image, center, cmap) for image, center in zip(self.images, centers, strict=True)
+            None if _cannot_be_had(image) else draw_image(ax, image, center, _IMAGE_SIDE, cmap)
+            for image, center in zip(self.images, centers, strict=True)
         ]
         self.crosses_ = _cross_out(ax, self.images, centers)
         self.titles_ = self._write_titles(ax, centers, colors)
@@ -189,19 +193,6 @@ class ImageGridDisplay:
         ]
 
 
-def _draw_image(ax, image, center, cmap):
-    """Draw an image as large as its cell allows; return None for one that could not be had."""
-    if image is None or isinstance(image, ImageError):
-        return None
-    rows, cols = image.shape[:2]
-    width, height = (_IMAGE_SIDE * side / max(rows, cols) / 2 for side in (cols, rows))
-    x, y = center
-    pixels, scale = scaled_batch(image)
-    if image.ndim == 3:
-        pixels, scale = np.clip(pixels / scale, 0, 1), 1
-    return ax.imshow(pixels, cmap=cmap, vmin=0, vmax=scale, extent=(x - width, x + width, y + height, y - height))
-
-
 def _cross_out(ax, images, centers):
     """Draw a frame and a cross for each image that could not be had, and the code of its error."""
     from matplotlib.collections import LineCollection
@@ -210,7 +201,7 @@ def _cross_out(ax, images, centers):
     corners = np.array([(-half, -half), (half, -half), (half, half), (-half, half)])
     lines = []
     for image, center in zip(images, centers, strict=True):
-        if image is None or isinstance(image, ImageError):
+        if _cannot_be_had(image):
             frame = corners + center
             lines += [frame[[0, 1, 2, 3, 0]], frame[[0, 2]], frame[[1, 3]]]
         if isinstance(image, ImageError):

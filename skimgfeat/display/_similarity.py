@@ -3,10 +3,11 @@
 import numpy as np
 
 from skimgfeat._validation import check_integer
-from skimgfeat.display._axes import get_axes
+from skimgfeat.display._axes import draw_image, get_axes
 
 # Of an image, across which the others stand side by side: the space between, and that for two lines of text above.
 _GAP, _TEXT = 0.12, 0.36
+_INCHES = 1.2  # of an image in a figure of its own
 
 
 class SimilarityDisplay:
@@ -88,17 +89,19 @@ class SimilarityDisplay:
         Raises
         ------
         TypeError, ValueError
-            For a query that is no place of a row, for X or images of another length than the index, and for more images
-            than there are.
+            For a query that is no place of a row, for X, images or labels of another length than the index, and for
+            more images than there are.
         ImportError
             Without matplotlib.
         """
         owner = cls.__name__
         query = check_integer(owner, "query", query, minimum=0)
-        for name, given in {"X": X, "images": images}.items():
-            if len(given) != index.n_samples_fit_:
+        n_images = check_integer(owner, "n_images", n_images, minimum=1)
+        for name, given in {"X": X, "images": images, "labels": labels}.items():
+            if given is not None and len(given) != index.n_samples_fit_:
                 raise ValueError(
-                    f"{owner}: {name} must have a row of the index each, {index.n_samples_fit_}, got {len(given)}."
+                    f"{owner}: {name} must hold one for each of the {index.n_samples_fit_} rows of the index, "
+                    f"got {len(given)}."
                 )
         if query >= len(X):
             raise ValueError(f"{owner}: query must be less than {len(X)}, the number of rows, got {query}.")
@@ -159,21 +162,22 @@ class SimilarityDisplay:
         ImportError
             Without matplotlib.
         """
+        is_own = ax is None
         ax = get_axes(type(self).__name__, ax)
         tiles = list(self._tiles())
-        shade = {"cmap": "gray", "vmin": 0, "vmax": max(_full_scale(image) for _, _, image, _ in tiles)}
         self.images_, self.texts_ = [], []
         for line, place, image, text in tiles:
-            # The longer side fills a square, the other is centered.
-            height, width = np.array(image.shape[:2]) / max(image.shape[:2])
-            middle, bottom = place * (1 + _GAP), line * (1 + _TEXT)
-            extent = (middle - width / 2, middle + width / 2, bottom + height / 2, bottom - height / 2)
-            self.images_.append(ax.imshow(image, extent=extent, **shade))
-            top = bottom - height / 2 - 0.04
-            self.texts_.append(ax.text(middle, top, text, ha="center", va="bottom", fontsize="x-small"))
+            center = place * (1 + _GAP), line * (1 + _TEXT)
+            drawn = draw_image(ax, image, center, side=1)
+            self.images_.append(drawn)
+            top = drawn.get_extent()[3] - 0.04
+            self.texts_.append(ax.text(center[0], top, text, ha="center", va="bottom", fontsize="x-small"))
         n_across = 1 + max(place for _, place, _, _ in tiles)
         ax.set(xlim=(-0.5 - _GAP, n_across * (1 + _GAP) - 0.5), ylim=(1.55 + _TEXT, -0.5 - _TEXT), aspect="equal")
         ax.set_axis_off()
+        if is_own:
+            ax.set_position((0, 0, 1, 1))
+            ax.figure.set_size_inches(*(_INCHES * abs(end - start) for start, end in (ax.get_xlim(), ax.get_ylim())))
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -182,11 +186,8 @@ class SimilarityDisplay:
         if self.query_image is not None:
             yield 0, 0, np.asarray(self.query_image), "Query"
         first = int(self.query_image is not None)
+        labels = None if self.labels is None else list(self.labels)  # by place, not by the index of a Series
         for line, (name, found) in enumerate((("Similar", self.similar), ("Dissimilar", self.dissimilar))):
             for place, (distance, index) in enumerate(zip(*found, strict=True), start=first):
-                label = "" if self.labels is None else f" {self.labels[index]}"
+                label = "" if labels is None else f" {labels[index]}"
                 yield line, place, np.asarray(self.images[index]), f"{name}\n{index}{label}: {distance:.2f}"
-
-
-def _full_scale(image):
-    return np.iinfo(image.dtype).max if image.dtype.kind == "u" else 1

@@ -198,11 +198,14 @@ def load_state(owner, network, state, source):
 
 
 def _find_prefix(wanted, state):
-    """Return what stands before all names in a file, "" where nothing does."""
+    """Return what stands before all names in a file, "" where nothing does, whatever their order.
+
+    Of a name such as "conv1.weight", the shortest: "layer1.0.conv1.weight" is another layer.
+    """
     for name in wanted:
-        for found in state:
-            if found == name or found.endswith(f".{name}"):
-                return found.removesuffix(name)
+        prefixes = [found.removesuffix(name) for found in state if found == name or found.endswith(f".{name}")]
+        if prefixes:
+            return min(prefixes, key=len)
     return ""
 
 

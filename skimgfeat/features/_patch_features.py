@@ -1,7 +1,7 @@
 """Patches compared with a learned dictionary."""
 
 from itertools import product
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
@@ -31,7 +31,7 @@ def _check_positive(owner, name, value):
 
 def _cut(image, places, patch_size, n_cols, step):
     """Return patches of an image as rows of float32, given their places, counted row by row."""
-    batch, scale = scaled_batch(image)
+    batch, scale = scaled_batch(image if image.ndim == 3 else image[..., None])
     pixels = batch.astype(np.float32) / np.float32(scale)
     windows = np.lib.stride_tricks.sliding_window_view(pixels, patch_size, axis=(0, 1))[::step, ::step]
     return np.moveaxis(windows[places // n_cols, places % n_cols], 1, -1).reshape(len(places), -1)
@@ -254,7 +254,8 @@ class PatchFeatures(ImageFeatures):
         chosen = np.sort(random.choice(len(images), n_images, replace=False))
         places = [sample_without_replacement(n_rows * n_cols, per_image, random_state=random) for _ in chosen]
         read = getattr(images, "read_or_error", images.__getitem__)
-        found, failed = [np.empty((0, 0))] * n_images, []
+        n_values = prod(self.patch_size) * prod(self.image_shape_[2:])
+        found, failed = [np.empty((0, n_values), np.float32)] * n_images, []
 
         def cut(batch):
             for row in range(batch.start, batch.stop):
@@ -267,7 +268,7 @@ class PatchFeatures(ImageFeatures):
 
         run_batches(cut, n_images, bytes_per_item=4 * self.n_features_in_, n_jobs=self.n_jobs)
         warn_of_failures(type(self).__name__, images, sorted(failed), "nothing is learned from them")
-        return np.concatenate([patches for patches in found if len(patches)])[: self.max_patches].astype(float)
+        return np.concatenate(found)[: self.max_patches].astype(float)
 
     def _check_drawn(self, image, index):
         if image.shape != self.image_shape_:

@@ -1,6 +1,7 @@
 """Rows nearer to each other than they should be."""
 
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -105,7 +106,7 @@ def find_duplicates(X, Y=None, *, metric="euclidean", threshold, max_pairs=10_00
     Y : array-like of shape (n_samples_Y, n_features) or None, default=None
         Rows to compare those of X with. None compares each with the later ones of X.
     metric : {"euclidean", "cosine"}, default="euclidean"
-        As in :class:`SimilarityIndex`.
+        As in :class:`SimilarityIndex`: by cosine, two rows of zeros are no copies of each other.
     threshold : float
         The largest distance of a pair that is found; 0 finds equal rows.
     max_pairs : int, default=10_000_000
@@ -160,7 +161,7 @@ def find_duplicates(X, Y=None, *, metric="euclidean", threshold, max_pairs=10_00
             raise ValueError(f"{owner}: Y must have {X.shape[1]} columns, as X has, got {Y.shape[1]}.")
     projection = find_projection(X, metric)
     rows = prepare(X, metric, projection, n_threads)
-    half = (threshold if metric == "cosine" else threshold**2 / 2) * _ROUNDING
+    half = (threshold if metric == "cosine" else threshold * threshold / 2) * _ROUNDING
 
     def search(batch):
         queries = rows.take(batch) if Y is None else prepare(Y[batch], metric, projection, 1)
@@ -177,21 +178,22 @@ def find_duplicates(X, Y=None, *, metric="euclidean", threshold, max_pairs=10_00
 
 
 def _check_input(owner, name, X):
-    return check_rows(owner, check_array(X, dtype=DTYPES, estimator=owner, input_name=name))
+    return check_rows(owner, check_array(X, dtype=DTYPES, estimator=owner, input_name=name), name)
 
 
 def _collect(owner, search, n_queries, max_pairs, n_threads):
     """Return pairs and distances that ``search(batch)`` yields for all batches of queries."""
     batches = list(gen_batches(n_queries, min(QUERIES_AT_ONCE, -(-n_queries // n_threads))))
     found = [(np.empty((0, 2), dtype=np.int64), np.empty(0))]
-    n_pairs = 0
+    n_pairs, counting = 0, Lock()
 
     def fill(part):
         nonlocal n_pairs
         for batch in batches[part]:
             for pairs, distances in search(batch):
                 found.append((pairs, distances))
-                n_pairs += len(pairs)
+                with counting:
+                    n_pairs += len(pairs)
                 if n_pairs > max_pairs:
                     raise ValueError(
                         f"{owner}: there are more than max_pairs={max_pairs:,} pairs; lower the threshold, take "

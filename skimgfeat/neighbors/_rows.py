@@ -16,20 +16,18 @@ _LEAST_COLUMNS = 128
 _LARGEST_PART = 6
 _MOST_COMPONENTS = 512
 _LEFT_OUT = 0.04
-
-
 # Beyond, squares leave float32.
 _LARGEST = 1e15
 
 
-def check_rows(owner, values):
+def check_rows(owner, values, name="X"):
     """Return rows that scikit-learn has checked, contiguous and in the machine's byte order, if not too large."""
     values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
     for block in _blocks(values) if values.dtype.kind == "f" else ():
         largest = max(float(values[block].max()), -float(values[block].min()))
         if largest > _LARGEST:
             raise ValueError(
-                f"{owner}: X holds values too large to compute with, up to {largest:g}; divide them first."
+                f"{owner}: {name} holds values too large to compute with, up to {largest:g}; divide them first."
             )
     return values
 

@@ -15,6 +15,7 @@ QUERIES_AT_ONCE = 512
 _ROWS_AT_ONCE = 4096
 # Fewer where they are long and have to be converted first: 16 MB as float32.
 _CONVERTED_AT_ONCE = 1 << 22
+_LARGEST_SCALE = 1e30
 
 
 def settle(queries, rows, i, j):
@@ -44,7 +45,9 @@ class _Screen:
         self._rows = rows.stand_ins if has_stand_ins else rows.values
         self._scale = None if has_stand_ins or np.all(rows.scale == 1) else rows.scale
         n_columns = self._rows.shape[1]
-        self._dtype = np.promote_types(self._rows.dtype, np.float32)
+        # Scales of rows next to nothing leave float32.
+        least = np.float32 if self._scale is None or self._scale.max() < _LARGEST_SCALE else np.float64
+        self._dtype = np.promote_types(self._rows.dtype, least)
         precision = np.finfo(self._dtype)
         slack = (n_columns + 20) * precision.eps / 2
         if has_stand_ins:
@@ -72,7 +75,8 @@ class _Screen:
 
     def limit(self, halves):
         """Return what the score of a row is below wherever ``sign`` times half its squared distance is."""
-        return (halves - self._query_bias).astype(self._dtype)
+        with np.errstate(over="ignore"):
+            return (halves - self._query_bias).astype(self._dtype)
 
 
 def nearest(queries, rows, k, *, sign=1, own=None):

@@ -4,6 +4,7 @@ import sys
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -35,7 +36,7 @@ def rows():
 def test_similar_above_dissimilar_below(images, rows):
     index = SimilarityIndex().fit(rows)
     display = SimilarityDisplay.from_estimator(index, rows, images, 3, n_images=4, labels=[f"n{i}" for i in range(20)])
-    shown = [int(image.get_array()[0, 0, 0]) for image in display.images_]
+    shown = [round(255 * image.get_array()[0, 0, 0]) for image in display.images_]
     assert shown == [3, 2, 4, 1, 5, 19, 18, 17, 16]
     texts = [text.get_text().replace("\n", " ") for text in display.texts_]
     assert texts[:3] == ["Query", "Similar 2 n2: 1.00", "Similar 4 n4: 1.00"]
@@ -49,6 +50,16 @@ def test_similar_above_dissimilar_below(images, rows):
     (x_min, x_max), (y_max, y_min) = display.ax_.get_xlim(), display.ax_.get_ylim()
     assert x_min < left.min() < right.max() < x_max
     assert y_min < top.min() < bottom.max() < y_max
+
+
+@pytest.mark.parametrize("n_images", [1, 6, 9])
+def test_text_lies_over_no_image(n_images, images, rows):
+    square = images[:, :4, :4]
+    display = SimilarityDisplay.from_estimator(SimilarityIndex().fit(rows), rows, square, 3, n_images=n_images)
+    display.figure_.canvas.draw()
+    renderer = display.figure_.canvas.get_renderer()
+    boxes = [image.get_window_extent(renderer) for image in display.images_]
+    assert not any(text.get_window_extent(renderer).count_overlaps(boxes) for text in display.texts_)
 
 
 def test_a_query_among_its_copies_is_left_out(images, rows):
@@ -73,6 +84,24 @@ def test_known_neighbors_without_a_query(images):
     assert {image.get_clim() for image in display.images_} == {(0, 1)}
 
 
+def test_labels_go_by_place(images, rows):
+    """Also those of a Series whose index is in another order, as after a split."""
+    labels = pd.Series([f"n{place}" for place in range(20)], index=np.arange(20)[::-1])
+    display = SimilarityDisplay.from_estimator(SimilarityIndex().fit(rows), rows, images, 3, labels=labels)
+    assert display.texts_[1].get_text() == "Similar\n2 n2: 1.00"
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize(("dtype", "full"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1), (bool, 1)])
+def test_every_type_has_its_full_scale(dtype, full, channels):
+    halves = np.zeros((2, 4, 6, *channels), dtype)
+    halves[:, 2:] = full
+    display = SimilarityDisplay.from_neighbors(halves, ([0.5], [0]), ([1.5], [1]))
+    black, white = display.images_[0].to_rgba(display.images_[0].get_array())[[0, -1], 0, :3]
+    assert_array_equal(black, 0)
+    assert_array_equal(white, 1)
+
+
 def test_only_what_is_shown_of_a_collection_is_decoded(images, rows, tmp_path):
     from PIL import Image
 
@@ -91,8 +120,10 @@ def test_only_what_is_shown_of_a_collection_is_decoded(images, rows, tmp_path):
     [
         ({"query": 20}, "query must be less than 20, the number of rows, got 20"),
         ({"query": -1}, "query must be at least 0"),
-        ({"images": np.zeros((19, 4, 4))}, "images must have .* 20, got 19"),
-        ({"X": np.zeros((21, 1))}, "X must have .* 20, got 21"),
+        ({"images": np.zeros((19, 4, 4))}, "images must hold one for each of the 20 rows of the index, got 19"),
+        ({"X": np.zeros((21, 1))}, "X must hold .* 20 .* got 21"),
+        ({"labels": range(19)}, "labels must hold .* 20 .* got 19"),
+        ({"n_images": 0}, "n_images must be at least 1, got 0"),
     ],
 )
 def test_what_is_refused(changes, message, images, rows):

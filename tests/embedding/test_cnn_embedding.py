@@ -324,6 +324,16 @@ def test_weights_of_a_file(state_file, tmp_path, kind):
     assert embedding.weights_sha256_ == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_weights_in_any_order(tmp_path, prefix):
+    """Names of ResNet end alike: conv1.weight, layer1.0.conv1.weight."""
+    state = by_hand("resnet18", seed=7).state_dict()
+    path = tmp_path / "weights.pth"
+    torch.save({prefix + name: values for name, values in reversed(state.items())}, path)
+    expected = make("resnet18", random_state=7, layer="layer1").fit_transform(PHOTOS)
+    assert_close(make("resnet18", weights=path, layer="layer1").fit_transform(PHOTOS), expected)
+
+
 def test_a_wrong_hash_is_refused_before_the_file_is_read(state_file, monkeypatch):
     path, _ = state_file
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -141,6 +141,18 @@ def test_random_atoms_are_whitened_patches(photos):
     assert len(np.unique(distances.argmin(axis=0))) == 9
 
 
+@pytest.mark.parametrize("channels", [(), (1,), (2,)])
+def test_patches_are_learned_as_they_lie(channels):
+    """Stripes along the columns, so that a patch shows which way it was cut: every row of it has one value."""
+    stripes = np.random.default_rng(0).random((30, 9, 1, *channels))
+    images = np.broadcast_to(stripes, (30, 9, 11, *channels))
+    as_they_are = {"reg_contrast": None, "reg_whiten": None, "encoding": "triangle", "dictionary": "random"}
+    patches = PatchFeatures(5, (2, 3), **as_they_are, random_state=0).fit(images)
+    learned = (patches.atoms_ + patches.mean_).reshape(5, 2, 3, *channels)
+    assert_allclose(learned - learned[:, :, :1], 0, atol=1e-6)
+    assert np.ptp(learned, axis=1).min() > 0
+
+
 def test_the_choice_of_patches_repeats(photos):
     first, second, third = (
         PatchFeatures(7, max_patches=100, random_state=state).fit(photos).atoms_ for state in (1, 1, 2)
@@ -221,3 +233,14 @@ def test_nothing_is_learned_from_images_that_cannot_be_had(photos, folder):
         PatchFeatures(5, random_state=0).fit(ImageCollection.from_folder(folder))
     mean, *_ = learn_by_hand(np.delete(photos, 4, axis=0), (6, 6), 0.01, 0.1)
     assert_allclose(patches.mean_, mean, atol=1e-6)
+
+
+def test_where_none_of_the_images_drawn_can_be_had(folder):
+    for place in range(1, 9):
+        (folder / f"{place}.png").write_bytes(b"no image")
+    broken = ImageCollection.from_folder(folder, on_error="nan")
+    with (
+        pytest.warns(FailedImagesWarning, match="1 of 9 images"),
+        pytest.raises(ValueError, match=r"X holds 0 patches to learn from, n_atoms=5 needs as many"),
+    ):
+        PatchFeatures(5, max_patches=5, random_state=0).fit(broken)

@@ -71,6 +71,12 @@ def test_equal_rows():
         assert len(find_duplicates(X[train], X[test], threshold=0).pairs) == 0
 
 
+def test_rows_of_zeros_are_copies_by_euclidean_distance_only():
+    X = np.vstack([np.zeros((3, 4)), np.eye(4)])
+    assert len(find_duplicates(X, metric="cosine", threshold=0.5).pairs) == 0
+    assert find_duplicates(X, threshold=0).pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
+
+
 def test_groups_between_two_sets():
     found = find_duplicates([[0.0], [5.0], [9.0]], [[5.1], [7.0], [4.9], [0.0]], threshold=0.2)
     assert found.pairs.tolist() == [[0, 3], [1, 0], [1, 2]]
@@ -107,6 +113,11 @@ def test_too_many_pairs():
     assert len(find_duplicates(np.zeros((40, 3)), threshold=0, max_pairs=780).pairs) == 780
 
 
+@pytest.mark.parametrize("threshold", [1e30, 1e200])
+def test_a_threshold_beyond_every_distance(threshold):
+    assert len(find_duplicates(np.eye(5, dtype=np.float32), threshold=threshold).pairs) == 10
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -117,7 +128,7 @@ def test_too_many_pairs():
         ({"max_pairs": 0}, ValueError, "max_pairs must be at least 1"),
         ({"n_jobs": 0}, ValueError, "n_jobs must not be 0"),
         ({"Y": [[1.0, 2.0]]}, ValueError, "Y must have 1 columns, as X has, got 2"),
-        ({"Y": [[1e16]]}, ValueError, "too large to compute with"),
+        ({"Y": [[1e16]]}, ValueError, "Y holds values too large to compute with"),
     ],
 )
 def test_what_is_refused(options, error, message):

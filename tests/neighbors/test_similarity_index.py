@@ -154,6 +154,15 @@ def test_the_scale_does_not_matter(metric, scale):
     assert_finds((distances / unit, indices), without_own(all_distances(fitted, fitted, metric)), 3)
 
 
+def test_directions_of_rows_next_to_nothing():
+    """Lengths below the normal numbers of float32, which holds no scale that makes them 1."""
+    rows = (np.random.default_rng(0).normal(size=(60, 8)) * 1e-40).astype(np.float32)
+    index = SimilarityIndex(50, "cosine").fit(rows)
+    expected = SimilarityIndex(50, "cosine").fit(rows.astype(float))
+    for found, those in ((index.kneighbors(rows), expected.kneighbors(rows)), (index.farthest(), expected.farthest())):
+        assert_array_equal(found[1], those[1])
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_rows_that_are_all_equal(metric):
     index = SimilarityIndex(4, metric).fit(np.full((300, 5), 7, dtype=np.uint8))
