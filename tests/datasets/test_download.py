@@ -298,6 +298,7 @@ def test_every_code(server, publish, tmp_path):
         ("C:a.jpg", "URL", "no_path"),
         ("b\\a.jpg", "URL", "no_path"),
         ("a\0.jpg", "URL", "no_path"),
+        ("b/" + "ä" * 150 + ".jpg", "URL", "no_path"),
         ("out/a.jpg", "URL", "no_path"),
         (".lock", "URL", "no_path"),
         ("downloads.csv", "URL", "no_path"),
@@ -369,6 +370,19 @@ def test_nobody_waits_for_hours(server, publish, monkeypatch, tmp_path):
     start = time.monotonic()
     assert download(publish(1), tmp_path, max_retries=2).codes == {"server_error": 1}
     assert 0.2 < time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("moment", ["²", "Mon, 01 Jan 99999999999999 00:00:00 GMT", "soon", "9" * 400])
+def test_a_host_that_says_nonsense_ends_no_run(server, publish, monkeypatch, moment, tmp_path):
+    monkeypatch.setattr(_download, "_LONGEST_WAIT", 0.1)
+    server.answers = {
+        "p0.jpg": fails(429, times=1, Retry_After=moment),
+        "p1.jpg": leads_to("http://["),
+        "p2.jpg": fails(200, Content_Length="²"),
+    }
+    account = download(publish(4), tmp_path, max_retries=1)
+    assert account.ok == 2
+    assert account.codes["bad_url"] == 1
 
 
 def test_a_host_that_is_down_is_left_alone(server, publish, monkeypatch, tmp_path):
