@@ -252,9 +252,9 @@ def download_images(
 
     Parameters
     ----------
-    photos : data frame
-        Of pandas or polars, a row a photo, with the columns ``image_id``, ``path`` (the name of the file in the folder,
-        relative and safe) and ``url``, and, where they are known, ``md5`` (hexadecimal) and ``n_bytes``; as
+    photos : data frame or pyarrow.Table
+        Of pandas, polars or pyarrow, a row a photo, with the columns ``image_id``, ``path`` (the name of the file in
+        the folder, relative and safe) and ``url``, and, where they are known, ``md5`` (hexadecimal) and ``n_bytes``; as
         :meth:`OpenImages.photos` makes it.
     folder : path-like
         Where the photos go, created where missing.

@@ -24,6 +24,7 @@ from skimgfeat.datasets import _download, _schedule, download_images
 from skimgfeat.jobs import Interrupted
 
 pytest.importorskip("requests")
+pa = pytest.importorskip("pyarrow")
 
 COLUMNS = ["image_id", "path", "url", "status", "code", "http_status", "message", "n_bytes", "md5"]
 TRANSIENT = ["rate_limited", "server_error", "timeout", "truncated", "unreachable"]
@@ -192,7 +193,7 @@ def images_in(folder):
 # --- What comes
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_photos_come_whole(server, publish, frame, tmp_path):
     photos = publish(20)
     photos["path"] = [f"{number % 2}/{name}" for number, name in enumerate(photos["path"])]
@@ -629,7 +630,7 @@ def test_parameters(publish, options, error, tmp_path):
     ("change", "error", "message"),
     [
         (lambda photos: photos.drop(columns="url"), ValueError, "has no column url"),
-        (lambda photos: photos.to_dict("list"), TypeError, "must be a data frame, got dict"),
+        (lambda photos: photos.to_dict("list"), TypeError, r"must be a data frame or a pyarrow\.Table, got dict"),
         (lambda photos: photos.assign(path="a.jpg"), ValueError, "several rows with the path 'a.jpg'"),
         (lambda photos: photos.assign(image_id="f"), ValueError, "several rows with the image_id 'f'"),
         (lambda photos: photos.assign(image_id=["f", None]), ValueError, "no image_id in row 1"),
