@@ -129,11 +129,7 @@ def run(args):
     for name in ("subset", "paths"):
         if getattr(args, name) is not None and kind != _OPEN_IMAGES:
             raise UsageError(f"--{name} does not apply where BOXES is {kind}")
-    for path in args.export:
-        if os.path.lexists(path):
-            raise UsageError(f"{path!r} exists: choose another name for --export")
-        if not Path(path).absolute().parent.is_dir():
-            raise UsageError(f"the folder of {path!r} does not exist: create it first")
+    _check_outputs(args)
 
     from skimgfeat.datasets import build_box_dataset, export_box_dataset, load_box_dataset
 
@@ -148,6 +144,23 @@ def run(args):
     for path in args.export:
         export_box_dataset(args.output, path)
     return exit_code(account)
+
+
+def _check_outputs(args):
+    """Raise UsageError for what could not be written when all boxes are cut out."""
+    from skimgfeat.io._sources import is_address
+
+    if args.npy and is_address(args.output):
+        raise UsageError(f"--npy writes to a disk, and {args.output!r} is an address")
+    taken = {os.path.abspath(args.output)}
+    for path in args.export:
+        if os.path.lexists(path):
+            raise UsageError(f"{path!r} exists: choose another name for --export")
+        if os.path.abspath(path) in taken:
+            raise UsageError(f"{path!r} is written already: choose another name for --export")
+        if not Path(path).absolute().parent.is_dir():
+            raise UsageError(f"the folder of {path!r} does not exist: create it first")
+        taken.add(os.path.abspath(path))
 
 
 def _kind_of(path):

@@ -125,5 +125,6 @@ def _choose(args):
         raise CommandError(f"{first_line(error)} (see skimgfeat openimages download --help)") from error
     except ValueError as error:
         raise UsageError(first_line(error)) from error
-    photos = metadata.photos(boxes["image_id"].to_pylist(), **({"base_url": args.base_url} if args.base_url else {}))
+    options = {"base_url": args.base_url} if args.base_url else {}
+    photos = metadata.photos(boxes["image_id"].to_pylist(), to="arrow", **options)
     return photos if args.limit is None else photos[: args.limit]

@@ -173,7 +173,7 @@ def build_box_dataset(
     with config_context(print_changed_only=True):
         about = policies | {"crop": " ".join(repr(crop).split()), "table": sha256}
     items = _make_items(boxes, crop, refusals, about)
-    return run_items(resize, items, output, progress=progress, **options)
+    return run_items(_OWNER, resize, items, output, progress=progress, **options)
 
 
 def _check_classes(classes):

@@ -30,9 +30,7 @@ def read_table(owner, table, columns):
 
     pa = import_pyarrow(owner)
     table = _as_arrow(owner, pa, table, columns)
-    for name in (*columns, "label"):
-        if name not in table.column_names:
-            raise ValueError(f"{owner}: table has no column {name!r}; its columns are {table.column_names}.")
+    _check_columns(owner, table.column_names, (*columns, "label"))
     if len(table) == 0:
         raise ValueError(f"{owner}: table holds no boxes.")
     path, *corners = columns
@@ -92,6 +90,16 @@ def _read_file(owner, pa, path, columns):
             return readers[suffix](file)
     except pa.ArrowException as error:
         raise ValueError(f"{owner}: {path!r} cannot be read: {error}") from error
+
+
+def _check_columns(owner, names, needed):
+    """Raise ValueError for a column that is not there, or of which there are several."""
+    for name in needed:
+        if name not in names:
+            raise ValueError(f"{owner}: table has no column {name!r}; its columns are {names}.")
+    for name in (*needed, *_TEXTS, "rotation", *FLAGS):
+        if names.count(name) > 1:
+            raise ValueError(f"{owner}: table has several columns {name!r}; its columns are {names}.")
 
 
 def _convert(owner, table, name, kind):

@@ -35,6 +35,8 @@ _TRANSIENT = ("host_down", "rate_limited", "server_error", "timeout", "truncated
 _BACKOFF = 0.5
 _LONGEST_WAIT = 120.0
 _MAX_REDIRECTS = 5
+# Bytes that file systems take.
+_LONGEST_NAME = 255
 _USER_AGENT = "skimgfeat (https://pypi.org/project/skimgfeat)"
 
 
@@ -56,6 +58,8 @@ class _Fetcher:
             raise TransferError("no_path", "no safe name of a file is known")
         if photo.path.startswith(".") or photo.path == _LIST:
             raise TransferError("no_path", f"{photo.path!r} may be a file of the run")
+        if any(len(os.fsencode(part)) > _LONGEST_NAME for part in photo.path.split("/")):
+            raise TransferError("no_path", f"no file can have a name of more than {_LONGEST_NAME} bytes")
         try:
             return Path(join_inside(str(self.folder), photo.path))
         except ImageError as error:
@@ -248,9 +252,9 @@ def download_images(
 
     Parameters
     ----------
-    photos : data frame
-        Of pandas or polars, a row a photo, with the columns ``image_id``, ``path`` (the name of the file in the folder,
-        relative and safe) and ``url``, and, where they are known, ``md5`` (hexadecimal) and ``n_bytes``; as
+    photos : data frame or pyarrow.Table
+        Of pandas, polars or pyarrow, a row a photo, with the columns ``image_id``, ``path`` (the name of the file in
+        the folder, relative and safe) and ``url``, and, where they are known, ``md5`` (hexadecimal) and ``n_bytes``; as
         :meth:`OpenImages.photos` makes it.
     folder : path-like
         Where the photos go, created where missing.
@@ -303,7 +307,7 @@ def download_images(
     ``downloads.csv`` in the folder lists what became of each photo of this run and earlier ones: ``image_id, path, url,
     status`` ("ok", "error"), ``code, http_status, message, n_bytes, md5``. The codes are
 
-    - ``missing_url``, ``bad_url`` (neither http nor https), ``no_path`` (missing, or leads out of the folder);
+    - ``missing_url``, ``bad_url`` (neither http nor https), ``no_path`` (missing, too long, or out of the folder);
     - ``gone`` (404, 410), ``refused`` (other answers), ``placeholder`` (what Flickr shows for photos that were taken
       away), ``too_many_redirects``;
     - ``wrong_checksum``, ``wrong_size``, ``too_many_bytes``, and the codes of :class:`~skimgfeat.io.ImageError` for

@@ -61,21 +61,24 @@ class Entry:
 
 
 def read_photos(frame):
-    """Return the rows of a data frame as photos."""
-    columns = getattr(frame, "columns", None)
-    if columns is None:
-        raise TypeError(f"{_OWNER}: photos must be a data frame, got {type(frame).__name__}.")
+    """Return the rows of a data frame, or of a pyarrow table, as photos."""
+    if hasattr(frame, "to_pydict"):
+        columns = frame = frame.to_pydict()  # pyarrow's values are no objects of Python
+    elif hasattr(frame, "columns"):
+        columns = frame.columns
+    else:
+        raise TypeError(f"{_OWNER}: photos must be a data frame or a pyarrow.Table, got {type(frame).__name__}.")
     missing = [name for name in _COLUMNS if name not in columns]
     if missing:
         raise ValueError(f"{_OWNER}: photos has no column {', '.join(missing)}; its columns are {list(columns)}.")
     texts = [_read_texts(frame[name], name) for name in _COLUMNS]
-    md5 = _read_texts(frame["md5"], "md5") if "md5" in columns else [None] * len(frame)
+    md5 = _read_texts(frame["md5"], "md5") if "md5" in columns else [None] * len(texts[0])
     for row, value in enumerate(md5):
         if value is not None and not _MD5.fullmatch(value.lower()):
             raise ValueError(
                 f"{_OWNER}: column 'md5' of photos must hold 32 hexadecimal digits, got {value!r} in {row}."
             )
-    sizes = frame["n_bytes"] if "n_bytes" in columns else [None] * len(frame)
+    sizes = frame["n_bytes"] if "n_bytes" in columns else [None] * len(texts[0])
     photos = [
         Photo(image_id, path, url, value and value.lower(), None if is_missing(size) else int(size))
         for image_id, path, url, value, size in zip(*texts, md5, sizes, strict=True)

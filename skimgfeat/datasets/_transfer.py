@@ -89,8 +89,8 @@ def transfer(session, task, *, timeout, max_bytes, is_stopped):
             _receive(response, task.part, start, n_bytes, timeout=timeout, max_bytes=max_bytes, is_stopped=is_stopped)
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise TransientError("timeout", f"nothing came for {timeout:g} seconds") from error
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
-        raise TransferError("bad_url", f"{task.url!r} cannot be asked: {error}") from error
+    except ValueError as error:  # of requests, and of what takes addresses apart
+        raise TransferError("bad_url", f"{task.url!r} cannot be asked, or leads to no address: {error}") from error
     except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError) as error:
         raise TransientError("truncated", f"the connection ended too early: {_first_line(error)}") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -118,11 +118,11 @@ def _retry_after(text):
     """Return the seconds of a Retry-After, which holds them or a date; None where it holds neither."""
     if text is None:
         return None
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
@@ -147,7 +147,7 @@ def _validator(response):
 def _check_length(response, start, expected, max_bytes):
     """Return how long the whole file is by its header, None where it does not say."""
     length = response.headers.get("Content-Length", "")
-    if not length.isdigit():
+    if not length.isdecimal():
         return None
     n_bytes = start + int(length)
     if expected is not None and n_bytes != expected:

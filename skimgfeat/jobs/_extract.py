@@ -11,7 +11,7 @@ from pickle import PicklingError
 from sklearn.pipeline import Pipeline
 
 from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_number
-from skimgfeat.io import ImageCollection
+from skimgfeat.io import ImageCollection, ImageError
 from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.jobs._account import Interrupted, add_up
 from skimgfeat.jobs._chunk import Job, attempt
@@ -183,10 +183,11 @@ def extract(
     check_options(_OWNER, **options)
     estimator, X = _split_reader(estimator, X)
     check_transformer(estimator)
-    return run_items(estimator, as_items(X, y), output, progress=progress, **options)
+    return run_items(_OWNER, estimator, as_items(X, y), output, progress=progress, **options)
 
 
 def run_items(
+    owner,
     estimator,
     items,
     output,
@@ -202,7 +203,7 @@ def run_items(
     resume,
     progress,
 ):
-    """Do what :func:`extract` does, with items and options that are checked."""
+    """Do what :func:`extract` does, with items and options that are checked; ``owner`` is who says what is wrong."""
     folder = JobFolder(output)
     _check_output(folder, resume)
     estimator = on_one_thread(estimator)
@@ -213,19 +214,19 @@ def run_items(
         folder.remove_temporary()
         stored = folder.read_json(JOB) if folder.exists(JOB) else None
         if stored is not None:
-            _check_same(folder, stored, config if chunk_size is None else config | {"chunk_size": chunk_size})
+            _check_same(owner, folder, stored, config if chunk_size is None else config | {"chunk_size": chunk_size})
             items = items.thaw(folder.read_table(ITEMS))
             if folder.exists(MANIFEST):
                 return _account_so_far(folder, items)
         try:
-            estimator, features, item_seconds = _prepare(workers, estimator, items.located(), item_timeout)
+            estimator, features, item_seconds = _prepare(owner, workers, estimator, items.located(), item_timeout)
         except KeyboardInterrupt:
             raise Interrupted(_account_so_far(folder, items)) from None
         kind = layout_of(features, layout, lambda n_columns: _feature_names(estimator, n_columns, prefix))
         if stored is None:
             stored = _begin(folder, config, estimator, items, kind, chunk_size)
-        _check_same(folder, stored, {"features": json.loads(json.dumps(kind.describe()))})
-        _check_models(folder, describe_models(estimator, items))
+        _check_same(owner, folder, stored, {"features": json.loads(json.dumps(kind.describe()))})
+        _check_models(owner, folder, describe_models(estimator, items))
         job = Job(
             output=folder.path,
             estimator=estimator,
@@ -236,7 +237,8 @@ def run_items(
             item_seconds=_SLACK * item_seconds,
             coordinator=here(),
         )
-        return Run(folder, job, items.located(), stored["chunk_size"], workers, max_error_rate, progress).finish()
+        chunk_size = stored["chunk_size"]
+        return Run(owner, folder, job, items.located(), chunk_size, workers, max_error_rate, progress).finish()
 
 
 def check_options(
@@ -314,7 +316,7 @@ def _begin(folder, config, estimator, items, layout, chunk_size):
     return folder.read_json(JOB)
 
 
-def _check_same(folder, stored, config):
+def _check_same(owner, folder, stored, config):
     """Raise ValueError where a job folder was made by another configuration."""
     for name, value in config.items():
         if stored.get(name) != value:
@@ -323,17 +325,18 @@ def _check_same(folder, stored, config):
                 different = [key for key in now if was.get(key) != now[key]]
                 was, now = ({key: side.get(key) for key in different} for side in (was, now))
             raise ValueError(
-                f"{_OWNER}: {folder.path!r} holds a job with another {name}: {was} there, {now} now. "
+                f"{owner}: {folder.path!r} holds a job with another {name}: {was} there, {now} now. "
                 "Go on as it was begun, or choose another output."
             )
 
 
-def _check_models(folder, models):
+def _check_models(owner, folder, models):
     """Raise ValueError where the models of a job that goes on are others: by their weights, backends or versions."""
     if models is not None:
         was = folder.read_json(MODEL_INFO)["steps"] if folder.exists(MODEL_INFO) else []
         now = json.loads(json.dumps(models["steps"], default=repr))
-        _check_same(folder, {"models": [step.get("model") for step in was]}, {"models": [s.get("model") for s in now]})
+        was, now = ({"models": [step.get("model") for step in steps]} for steps in (was, now))
+        _check_same(owner, folder, was, now)
 
 
 def _account_so_far(folder, items):
@@ -350,40 +353,58 @@ def _versions():
     return found
 
 
-def _prepare(workers, estimator, items, item_timeout):
+def _prepare(owner, workers, estimator, items, item_timeout):
     """Return the estimator, fitted as far as it was not, what it makes of the first item that it can use, and seconds.
 
     In a process of its own, as for all that touches an image.
     """
-    used = 0
-    for place in range(len(items)):
-        item = items[place : place + 1]
-        try:
-            prepared, error = workers.run_alone(attempt, prepare, estimator, item, timeout=item_timeout)
-        except (WorkerDiedError, TimeoutError):
-            continue
-        except PicklingError as failure:
-            raise TypeError(
-                f"{_OWNER}: X cannot be sent to workers; give paths or bytes. ({failure.__cause__})"
-            ) from failure
-        if isinstance(error, TypeError):
-            raise error
-        if error is not None:
-            used += 1
-            if used == _N_CANDIDATES or place == len(items) - 1:
-                raise ValueError(f"{_OWNER}: the estimator works on none of the first images: {error}") from error
-        elif prepared is not None:
-            break
-    else:
-        raise ValueError(f"{_OWNER}: none of the {len(items)} items can be read; ImageCollection.check() tells why.")
-    estimator, features = prepared
+    place, (estimator, features) = _prepare_on_first(owner, workers, estimator, items, item_timeout)
     problem, seconds = None, 0.0
     with suppress(WorkerDiedError, TimeoutError):
         trial = items[place : place + _N_TRIAL]
         problem, seconds = workers.run_alone(try_out, estimator, trial, timeout=item_timeout)
     if problem is not None:
-        raise ValueError(f"{_OWNER}: {problem}")
+        raise ValueError(f"{owner}: {problem}")
     return estimator, features, seconds
+
+
+def _prepare_on_first(owner, workers, estimator, items, item_timeout):
+    """Return the place of the first item that the estimator can use, and what :func:`prepare` makes of both."""
+    unusable: list[Exception] = []
+    codes: Counter[str] = Counter()
+    first = None
+    for place in range(len(items)):
+        prepared, error = items.refusal(place), None
+        if prepared is None:
+            prepared, error = _try_to_prepare(owner, workers, estimator, items[place : place + 1], item_timeout)
+        if isinstance(error, TypeError):
+            raise error
+        if error is not None:
+            unusable.append(error)
+            if len(unusable) == _N_CANDIDATES:
+                break
+        elif isinstance(prepared, ImageError):
+            codes[prepared.code] += 1
+            first = first or prepared.message
+        else:
+            return place, prepared
+    if unusable:
+        error = unusable[-1]
+        raise ValueError(f"{owner}: the estimator works on none of the first images: {error}") from error
+    counts = ", ".join(f"{count} {code}" for code, count in codes.items())
+    raise ValueError(f"{owner}: none of the {len(items)} items can be read ({counts}); of the first: {first}.")
+
+
+def _try_to_prepare(owner, workers, estimator, item, item_timeout):
+    """Return what :func:`prepare` makes of an item, and None; or None, and what a step raised."""
+    try:
+        return workers.run_alone(attempt, prepare, estimator, item, timeout=item_timeout)
+    except WorkerDiedError:
+        return ImageError("crashed", "the process that worked on it died"), None
+    except TimeoutError:
+        return ImageError("timeout", f"it took more than {item_timeout:g} seconds"), None
+    except PicklingError as error:
+        raise TypeError(f"{owner}: X cannot be sent to workers; give paths or bytes. ({error.__cause__})") from error
 
 
 def _feature_names(estimator, n_columns, prefix):

@@ -117,9 +117,13 @@ class Items:
                 places, images, failures, n_bytes = [], [], {}, 0
         yield places, self._stack(images), failures
 
+    def refusal(self, place):
+        """Return the ImageError for which an item is not to be read, None where there is none."""
+        return None if self._refusals is None else self._refusals[place]
+
     def _read(self, place):
-        if self._refusals is not None and self._refusals[place] is not None:
-            raise self._refusals[place]
+        if (refusal := self.refusal(place)) is not None:
+            raise refusal
         return self.X.read(place)
 
     def _stack(self, images):

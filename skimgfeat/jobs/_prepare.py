@@ -54,14 +54,17 @@ def hash_estimator(estimator):
 def prepare(estimator, items):
     """Fit what is not fitted on the first item that can be read; return the estimator and what it makes of the item.
 
-    Returns None where no item of ``items`` can be read. Raises TypeError or ValueError where the item cannot be used.
+    Returns the ImageError of the first where no item of ``items`` can be read. Raises TypeError or ValueError where the
+    item cannot be used.
     """
-    for places, images, _ in items.read_batches():
+    failed: dict[int, ImageError] = {}
+    for places, images, failures in items.read_batches():
+        failed |= failures
         if places:
             images = images[:1]
             estimator = _fit(estimator, images)
             return estimator, estimator.transform(images)
-    return None
+    return failed[min(failed)]
 
 
 def try_out(estimator, items):

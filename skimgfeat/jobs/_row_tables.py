@@ -1,6 +1,7 @@
 """Rows of features with the columns beside them, wherever they stand, read part by part."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ _LIST = "features"  # the column of lists
 _SUFFIXES = (".parquet", ".pq")
 # Of features that are read at a time.
 _BATCH_BYTES = 16 << 20
+# Of which the first list is looked for.
+_FIRST_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class RowTable:
         ``read(part, columns, n_rows)`` yields pyarrow tables of at most so many rows until the part is read.
     tells_status : bool
         Whether a column ``status`` says which rows have no features, and all others are finite.
+    owner : str
+        Who reads them, for messages.
     """
 
     types: dict[str, Any]
@@ -44,6 +49,7 @@ class RowTable:
     holders: list[str]
     read: Callable
     tells_status: bool
+    owner: str
 
     def read_batches(self, part, columns, *, with_features):
         """Yield (table of the columns, features or None) until the part is read; features that are missing are NaN."""
@@ -58,6 +64,11 @@ class RowTable:
                 return np.column_stack([table[name].to_numpy().astype(np.float32) for name in self.holders])
             rows = np.full((len(table), len(self.names)), np.nan, dtype=np.float32)
             lists = table[_LIST].combine_chunks()
+            sizes = {len(self.names), *_list_sizes(lists)}
+            if len(sizes) > 1:
+                raise ValueError(
+                    f"{self.owner}: the lists of column {_LIST!r} must have one length, got {sorted(sizes)}."
+                )
             values = lists.flatten().to_numpy(zero_copy_only=False)  # of the lists that are there
             rows[lists.is_valid().to_numpy(zero_copy_only=False)] = values.reshape(-1, len(self.names))
             return rows
@@ -105,51 +116,64 @@ def _open_table(owner, table, key):
     return _describe(owner, table.schema, [len(table)], read, key)
 
 
+def _is_list(pa, kind):
+    return pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _list_sizes(lists):
+    """Return how long the lists are that are there."""
+    from pyarrow import compute
+
+    return compute.list_value_length(lists).unique().drop_null().to_pylist()
+
+
+def _first_size(kind, lengths, read):
+    """Return how long the lists are by their type, or the first of them; 0 where there is none."""
+    if hasattr(kind, "list_size"):
+        return kind.list_size
+    tables = (table for part in range(len(lengths)) for table in read(part, [_LIST], _FIRST_ROWS))
+    return next((size for table in tables for size in _list_sizes(table[_LIST])), 0)
+
+
 def _describe(owner, schema, lengths, read, key, names=None):
     """Return the table, which knows its features by their types, or by the names that a run tells, and only that."""
     pa = import_pyarrow(owner)
     tells_status = names is not None
     types = {field.name: field.type for field in schema}
-    if _LIST in types and pa.types.is_fixed_size_list(types[_LIST]):
+    if len(types) < len(schema):
+        twice = sorted(name for name, count in Counter(schema.names).items() if count > 1)
+        raise ValueError(f"{owner}: columns must have different names, and there are several of {twice}.")
+    if _LIST in types and _is_list(pa, types[_LIST]):
         holders = [_LIST]
-        names = names or [f"feature_{number}" for number in range(types[_LIST].list_size)]
+        names = names or [f"feature_{number}" for number in range(_first_size(types[_LIST], lengths, read))]
     else:
         others = {*ITEM_COLUMNS, key}
         floats = [name for name, kind in types.items() if pa.types.is_floating(kind) and name not in others]
         # The index of a data frame in a file is no feature either.
         floats = [name for name in floats if not name.startswith("__index_level_")]
         holders = names = names or floats
-    if not holders:
+    if not names:
         raise ValueError(
             f"{owner}: there are no features: columns of floating-point numbers, or a column {_LIST!r} of lists of one "
             f"length; the columns are {list(types)}."
         )
     beside = {name: kind for name, kind in types.items() if name not in set(holders)}
-    return RowTable(beside, lengths, list(names), list(holders), read, tells_status)
+    return RowTable(beside, lengths, list(names), list(holders), read, tells_status, owner)
 
 
 def _as_table(owner, frame):
-    """Return a pandas or polars data frame, or a pyarrow table, as a table whose lists have a fixed size."""
+    """Return a pandas or polars data frame, or a pyarrow table, as a table."""
     pa = import_pyarrow(owner)
     if isinstance(frame, pa.Table):
-        table = frame
-    elif hasattr(frame, "to_arrow"):
-        table = frame.to_arrow()
-    elif hasattr(frame, "iloc") and hasattr(frame, "columns"):
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-    else:
-        raise TypeError(
-            f"{owner}: features must be a job folder, a Parquet file, a data frame, a pyarrow table, or an array with "
-            f"the names of its rows, got {type(frame).__name__}{' without names' if hasattr(frame, 'shape') else ''}."
-        )
-    place = table.schema.get_field_index(_LIST)
-    if place >= 0 and pa.types.is_list(table.schema.types[place]):  # as pandas has them
-        lists = table[_LIST].combine_chunks()
-        sizes = set(lists.value_lengths().drop_null().to_pylist())
-        if len(sizes) != 1:
-            raise ValueError(f"{owner}: the lists of column {_LIST!r} must have one length, got {sorted(sizes)}.")
-        table = table.set_column(place, _LIST, lists.cast(pa.list_(lists.type.value_type, *sizes)))
-    return table
+        return frame
+    if hasattr(frame, "to_arrow"):
+        return frame.to_arrow()
+    if hasattr(frame, "iloc") and hasattr(frame, "columns"):
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    raise TypeError(
+        f"{owner}: features must be a job folder, a Parquet file, a data frame, a pyarrow table, or an array with "
+        f"the names of its rows, got {type(frame).__name__}{' without names' if hasattr(frame, 'shape') else ''}."
+    )
 
 
 def _name_rows(owner, features, names):
@@ -161,5 +185,7 @@ def _name_rows(owner, features, names):
     names = list(map(os.fsdecode, names))
     if len(names) != len(features):
         raise ValueError(f"{owner}: names must name each of the {len(features)} rows, got {len(names)}.")
+    if features.shape[1] == 0:
+        raise ValueError(f"{owner}: the array must have columns of features, got shape {features.shape}.")
     lists = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), features.shape[1])
     return pa.table({**item_columns(names), _LIST: lists})

@@ -19,7 +19,6 @@ from skimgfeat.jobs._chunk import run_chunk, try_item
 from skimgfeat.jobs._folder import ERRORS, ITEMS, JOB, MANIFEST, MODEL_INFO, chunk_name
 from skimgfeat.jobs._workers import WorkerDiedError
 
-_OWNER = "extract"
 # Text columns and Parquet's own, for each item.
 _ITEM_BYTES = 300
 # A share of errors says something from so many items on.
@@ -35,7 +34,8 @@ class _TooManyErrors(Exception):  # noqa: N818
 class Run:
     """The chunks that are missing, computed one after the other until none is."""
 
-    def __init__(self, folder, job, items, chunk_size, workers, max_error_rate, progress):
+    def __init__(self, owner, folder, job, items, chunk_size, workers, max_error_rate, progress):
+        self.owner = owner
         self.folder = folder
         self.job = job
         self.items = items
@@ -116,7 +116,7 @@ class Run:
             self._take(self.workers.run_alone(run_chunk, job, number, start, items, known))
         except WorkerDiedError as error:
             raise RuntimeError(
-                f"{_OWNER}: chunk {number} kills its worker, and none of its items does so alone: "
+                f"{self.owner}: chunk {number} kills its worker, and none of its items does so alone: "
                 "it may take too much memory; start again with a smaller chunk_size."
             ) from error
 
@@ -147,8 +147,8 @@ class Run:
         enough = self.n_seen >= min(_FEWEST_JUDGED, len(self.items))
         if self.max_error_rate is not None and enough and self.n_errors > self.max_error_rate * self.n_seen:
             raise _TooManyErrors(
-                f"{_OWNER}: {self.n_errors} of {self.n_seen} items failed, over max_error_rate={self.max_error_rate}; "
-                f"{self.folder.place(ERRORS)!r} tells which and why."
+                f"{self.owner}: {self.n_errors} of {self.n_seen} items failed, over "
+                f"max_error_rate={self.max_error_rate}; {self.folder.place(ERRORS)!r} tells which and why."
             )
         self._check_disk()
 

@@ -336,12 +336,15 @@ class _Part:
 
 
 def part_folders(path):
-    """Return the job folders of a store, in order: the folder itself, or those in it."""
+    """Return the job folders of a store, in order: the folder itself, or those in it.
+
+    A folder without a job is left of a run that died or was refused before it began.
+    """
     path = os.fsdecode(path)
     if os.path.exists(os.path.join(path, JOB)):
         return [path]
-    found = [name for name in sorted(os.listdir(path)) if name.startswith(PART)]
-    return [os.path.join(path, name) for name in found]
+    found = [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.startswith(PART)]
+    return [part for part in found if os.path.exists(os.path.join(part, JOB))]
 
 
 def _open_part(path):

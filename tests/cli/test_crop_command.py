@@ -176,6 +176,8 @@ def test_options_reach_the_builder(photos, metadata, tmp_path, monkeypatch):
         ("metadata", ["--context", "-1"], 2, "context must be at least 0"),
         ("metadata", ["--export", "photos"], 2, "exists: choose another name for --export"),
         ("metadata", ["--export", "nowhere/crops"], 2, "create it first"),
+        ("metadata", ["--export", "./out"], 2, "'./out' is written already: choose another name for --export"),
+        ("metadata", ["--export", "a.csv", "--export", "a.csv"], 2, "'a.csv' is written already"),
         ("metadata", ["--size", "0x3"], 2, "must be ROWSxCOLS"),
     ],
 )
@@ -189,3 +191,8 @@ def test_what_cannot_be_done(photos, metadata, tmp_path, monkeypatch, capsys, bo
     assert captured.err.count("\n") == 1
     assert words in captured.err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_array_cannot_stand_at_an_address(photos, metadata, capsys):
+    assert crop(metadata, photos, "memory://out", "--npy") == 2
+    assert "--npy writes to a disk, and 'memory://out' is an address" in capsys.readouterr().err

@@ -179,6 +179,14 @@ def test_tables_of_every_kind_give_the_same_bytes(photos, tmp_path, kind):
     assert chunks(tmp_path / "out") == chunks(tmp_path / "expected")
 
 
+def test_columns_that_are_there_twice(photos, tmp_path):
+    (tmp_path / "boxes.csv").write_text("path,label,x_min,y_min,x_max,y_max,label\n00.png,a,0,0,1,1,b\n")
+    with pytest.raises(
+        ValueError, match=r"^build_box_dataset: table has several columns 'label'; its columns are \['pa"
+    ):
+        build(tmp_path / "boxes.csv", photos, tmp_path / "out")
+
+
 # --- What is left out
 
 
@@ -283,8 +291,13 @@ def test_rows_that_stand_in_the_table_twice(photos, tmp_path):
 def test_too_many_left_out(photos, tmp_path):
     with pytest.raises(TooManyErrorsError):
         build(make_boxes(20).assign(path=["00.png"] + ["99.png"] * 19), photos, tmp_path / "out", max_error_rate=0.5)
-    with pytest.raises(ValueError, match="none of the 20 items can be read"):
-        build(make_boxes(20).assign(path="99.png"), photos, tmp_path / "none")
+    message = (
+        r"^build_box_dataset: none of the 20 items can be read \(5 unknown_class, 15 missing\); of the first: 'no'"
+    )
+    with pytest.raises(ValueError, match=message):
+        build(
+            make_boxes(20).assign(path="99.png", label=["no"] * 5 + ["a"] * 15), photos, tmp_path / "no", classes=["a"]
+        )
 
 
 # --- Groups
@@ -331,7 +344,7 @@ def test_what_may_not_change(odd_photos, tmp_path):
         (moved, {}, "input"),
         (changed, {}, "input"),
     ]:
-        with pytest.raises(ValueError, match=f"another {name}"):
+        with pytest.raises(ValueError, match=f"^build_box_dataset: .* holds a job with another {name}"):
             build(other, odd_photos, output, **options)
     # What was left out stays so, though the reason is gone.
     (odd_photos / "gone_a.png").unlink()

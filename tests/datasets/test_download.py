@@ -24,6 +24,7 @@ from skimgfeat.datasets import _download, _schedule, download_images
 from skimgfeat.jobs import Interrupted
 
 pytest.importorskip("requests")
+pa = pytest.importorskip("pyarrow")
 
 COLUMNS = ["image_id", "path", "url", "status", "code", "http_status", "message", "n_bytes", "md5"]
 TRANSIENT = ["rate_limited", "server_error", "timeout", "truncated", "unreachable"]
@@ -192,7 +193,7 @@ def images_in(folder):
 # --- What comes
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_photos_come_whole(server, publish, frame, tmp_path):
     photos = publish(20)
     photos["path"] = [f"{number % 2}/{name}" for number, name in enumerate(photos["path"])]
@@ -298,6 +299,7 @@ def test_every_code(server, publish, tmp_path):
         ("C:a.jpg", "URL", "no_path"),
         ("b\\a.jpg", "URL", "no_path"),
         ("a\0.jpg", "URL", "no_path"),
+        ("b/" + "ä" * 150 + ".jpg", "URL", "no_path"),
         ("out/a.jpg", "URL", "no_path"),
         (".lock", "URL", "no_path"),
         ("downloads.csv", "URL", "no_path"),
@@ -369,6 +371,19 @@ def test_nobody_waits_for_hours(server, publish, monkeypatch, tmp_path):
     start = time.monotonic()
     assert download(publish(1), tmp_path, max_retries=2).codes == {"server_error": 1}
     assert 0.2 < time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("moment", ["²", "Mon, 01 Jan 99999999999999 00:00:00 GMT", "soon", "9" * 400])
+def test_a_host_that_says_nonsense_ends_no_run(server, publish, monkeypatch, moment, tmp_path):
+    monkeypatch.setattr(_download, "_LONGEST_WAIT", 0.1)
+    server.answers = {
+        "p0.jpg": fails(429, times=1, Retry_After=moment),
+        "p1.jpg": leads_to("http://["),
+        "p2.jpg": fails(200, Content_Length="²"),
+    }
+    account = download(publish(4), tmp_path, max_retries=1)
+    assert account.ok == 2
+    assert account.codes["bad_url"] == 1
 
 
 def test_a_host_that_is_down_is_left_alone(server, publish, monkeypatch, tmp_path):
@@ -615,7 +630,7 @@ def test_parameters(publish, options, error, tmp_path):
     ("change", "error", "message"),
     [
         (lambda photos: photos.drop(columns="url"), ValueError, "has no column url"),
-        (lambda photos: photos.to_dict("list"), TypeError, "must be a data frame, got dict"),
+        (lambda photos: photos.to_dict("list"), TypeError, r"must be a data frame or a pyarrow\.Table, got dict"),
         (lambda photos: photos.assign(path="a.jpg"), ValueError, "several rows with the path 'a.jpg'"),
         (lambda photos: photos.assign(image_id="f"), ValueError, "several rows with the image_id 'f'"),
         (lambda photos: photos.assign(image_id=["f", None]), ValueError, "no image_id in row 1"),

@@ -274,6 +274,19 @@ def test_missing_lists_have_failed():
         assert account.failed == 1
 
 
+@pytest.mark.parametrize("origin", ["pandas", "polars", "pandas file", "polars file"])
+def test_lists_whose_type_does_not_tell_their_length(origin, tmp_path):
+    columns = {"item_id": ["a", "a", "b"], "features": [None, [1.0, 2.0], [3.0, 5.0]]}
+    frame = pd.DataFrame(columns) if origin.startswith("pandas") else pl.DataFrame(columns)
+    if origin.endswith("file"):
+        write = frame.to_parquet if origin.startswith("pandas") else frame.write_parquet
+        frame = tmp_path / "lists.parquet"
+        write(frame)
+    items, account = aggregate(frame, counts=True)
+    assert items.to_numpy().tolist() == [["a", 1, 1, 1.0, 2.0], ["b", 1, 0, 3.0, 5.0]]
+    assert account.failed == 1
+
+
 def test_columns_that_are_no_features_are_named(tmp_path):
     frame = pd.DataFrame(
         {"item_id": ["a", "a"], "x": [1.0, 2.0], "title": ["t", "u"], "year": [1, 2], "label": [0.5, 1.5]}
@@ -432,6 +445,11 @@ def test_wrong_features(tmp_path):
         aggregate(pd.DataFrame({"item_id": ["a"]}))
     with pytest.raises(ValueError, match=r"the lists of column 'features' must have one length, got \[1, 2\]"):
         aggregate(pd.DataFrame({"item_id": ["a", "b"], "features": [[1.0], [1.0, 2.0]]}))
+    with pytest.raises(ValueError, match=r"the array must have columns of features, got shape \(3, 0\)"):
+        aggregate(X[:, :0], names=["a", "b", "c"])
+    twice = pa.table([["a"], [1.0], [2.0]], names=["item_id", "x", "x"])
+    with pytest.raises(ValueError, match=r"columns must have different names, and there are several of \['x'\]"):
+        aggregate(twice)
     frame = pd.DataFrame({"x": [1.0, 2.0], "n_images": [1.0, 1.0]})
     assert aggregate(frame.assign(item_id="a"))[0]["n_images"].tolist() == [1.0]
     with pytest.raises(

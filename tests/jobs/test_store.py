@@ -271,6 +271,22 @@ def test_a_part_that_did_not_end_is_finished_first(tmp_path):
     assert len(DescriptorStore(path)) == 22
 
 
+def test_a_part_that_never_began_is_in_nobodys_way(tmp_path):
+    folder, path = tmp_path / "images", tmp_path / "store"
+    write_images(folder, ["06"])
+    with pytest.raises(ValueError, match="none of the 1 items can be read"):
+        extend_store(SIFT(), folder, path)
+    with pytest.raises(FileNotFoundError, match="there is no store of descriptors"):
+        DescriptorStore(path)
+    write_images(folder, ["00"])
+    assert extend_store(SIFT(), folder, path).listed == 2
+    write_images(folder, ["01"])
+    (path / "part-0001/chunks").mkdir(parents=True)  # killed before it had listed its items
+    assert DescriptorStore(path).names == ["00.png", "06.png"]
+    assert extend_store(SIFT(), folder, path).listed == 3
+    assert DescriptorStore(path).names == ["00.png", "06.png", "01.png"]
+
+
 def test_a_store_made_from_a_store_goes_on_too(paths, tmp_path, described):
     store = DescriptorStore(paths["plain"])
     codec = DescriptorCodec(8, random_state=0).fit(store)
