@@ -62,7 +62,7 @@ class ColorGrid(ImageFeatures):
     So scale the columns, for instance with :class:`sklearn.preprocessing.StandardScaler`, where they stand beside
     others.
 
-    Hue is cyclic: its mean is the direction in which the mean of the hues points, as :func:`scipy.stats.circmean` has
+    Hue is cyclic: its mean is the direction in which the mean of the hues points, as ``scipy.stats.circmean`` has
     it, from 0 to below 1, and 0 where they cancel. Its deviation is the root of the summed variances of its cosine and
     its sine, divided by 2 pi: about ``numpy.std`` for hues that lie near each other, and 1 / (2 pi) where they cancel.
     Gray pixels have hue 0.
