@@ -19,10 +19,10 @@ _TOLERANCE = 1e-4
 _CANNOT = (RuntimeError, ValueError, TypeError, NotImplementedError)
 
 
-def to_floats(images):
-    """Return images as float32 in which 1 is the full scale."""
+def to_floats(images, out=None):
+    """Return images as float32 in which 1 is the full scale; in ``out``, where that is given."""
     batch, scale = scaled_batch(images)
-    return batch.astype(np.float32) if scale == 1 else np.divide(batch, np.float32(scale), dtype=np.float32)
+    return np.divide(batch, np.float32(scale), out=out, dtype=np.float32)
 
 
 class TorchBackend:
@@ -89,8 +89,12 @@ class OpenVINOBackend:
     def __call__(self, images, out):
         """Fill rows from images, (n, rows, cols, 3)."""
         request = self._compiled.create_infer_request()
+        # Written where OpenVINO reads it: new memory and a copy take a twentieth of a small network's time.
+        image = request.get_input_tensor().data[0]
         for index in range(len(images)):
-            out[index] = request.infer([to_floats(images[index : index + 1])])[0][0]
+            to_floats(images[index], out=image)
+            request.infer()
+            out[index] = request.get_output_tensor().data[0]
 
 
 class OnnxBackend:
@@ -112,8 +116,10 @@ class OnnxBackend:
 
     def __call__(self, images, out):
         """Fill rows from images, (n, rows, cols, 3)."""
+        image = np.empty((1, *images.shape[1:]), dtype=np.float32)
         for index in range(len(images)):
-            out[index] = self._session.run(None, {self._input: to_floats(images[index : index + 1])})[0][0]
+            to_floats(images[index], out=image[0])
+            out[index] = self._session.run(None, {self._input: image})[0][0]
 
 
 def _export(module, shape):
