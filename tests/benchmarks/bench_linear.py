@@ -2,8 +2,8 @@
 
     OPENBLAS_NUM_THREADS=1 python tests/benchmarks/bench_linear.py --rst docs/benchmarks/linear.rst.inc
 
-CIFAR-10 where SKIMGFEAT_DATA names its folder. ``LinearSVC()`` itself takes some eight minutes there: name it by
---svc. ``squared hinge`` is its objective, minimized for all classes at once by L-BFGS.
+CIFAR-10 where SKIMGFEAT_DATA names its folder. ``LinearSVC()`` itself takes two to eight minutes there: name it
+by --svc. ``squared hinge`` is its objective, minimized for all classes at once by L-BFGS.
 """
 
 import argparse
