@@ -9,9 +9,14 @@ import socket
 import threading
 import time
 
+from joblib.externals.loky import process_executor
 from joblib.externals.loky.backend.process import LokyProcess
 
 from skimgfeat.io._parquet import import_pyarrow
+
+# Bytes by which a worker may grow after its first call, before loky takes that for a leak, warns, and starts another:
+# 300 MB by its own measure, which a library of networks or a chunk takes.
+_MOST_GROWTH = 1 << 31
 
 _lock = threading.Lock()
 # When the calls that this process works on are overdue: several, where a cluster's worker has threads.
@@ -100,6 +105,7 @@ def become_worker(coordinator):
     # Arrow's own allocator keeps several times what a chunk takes.
     pyarrow = import_pyarrow("extract")
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+    process_executor._MAX_MEMORY_LEAK_SIZE = _MOST_GROWTH
     is_child = os.name == "posix" and isinstance(multiprocessing.current_process(), LokyProcess)
     if is_child:
         threading.Thread(target=_end_with, args=(coordinator,), daemon=True).start()

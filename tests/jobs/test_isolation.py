@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import joblib
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from odd_files import write_odd_files
-from odd_steps import EXIT, HOLD, RAISE, SEGFAULT, SLEEP, Moody
+from odd_steps import EXIT, HOLD, RAISE, SEGFAULT, SLEEP, Moody, keep
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
 from skimgfeat import HOG, ImageCollection, Resize, extract, load_features
 from skimgfeat.jobs import verify
+from skimgfeat.jobs._workers import Workers
 
 pytestmark = pytest.mark.usefixtures("processes")
 
@@ -49,6 +51,16 @@ def test_batches_that_take_longer_than_an_item_may_do_not_hang(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="many of the files are of POSIX")
+def test_a_worker_that_grows_is_not_replaced():
+    """loky, which looks once a second, takes 300 MB for a leak."""
+    pytest.importorskip("psutil")
+    with Workers(1) as workers:
+        first = workers.run_alone(keep, 350_000_000)
+        time.sleep(1.1)
+        assert workers.run_alone(os.getpid) == first
+        assert workers.run_alone(os.getpid) == first
+
+
 def test_odd_files(tmp_path):
     root = tmp_path / "odd"
     root.mkdir()
