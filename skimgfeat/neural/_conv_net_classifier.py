@@ -97,8 +97,8 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
         Standard deviation of each channel: divided by then; 1 for a channel that does not vary.
     history_ : dict of str to list of float
         A list a figure, an entry an epoch, as ``pandas.DataFrame`` takes it: "train_loss", "valid_loss",
-        "valid_accuracy" and "seconds"; no "valid_..." where nothing was held out. The loss of training is that of the
-        batches as they came, augmented, and while the weights changed.
+        "valid_accuracy" and "seconds"; those of validation only where images were held out. The loss of training is
+        that of the batches as they came, augmented, and while the weights changed.
     image_shape_ : tuple of int
         Shape of the images seen at ``fit``.
     n_features_in_ : int
