@@ -230,14 +230,11 @@ class Lbp {
         bool unclear = false;
         for (int first = 0; first < cols_; first += PatternCounts::kMost) {
             const int end = cols_ - first < PatternCounts::kMost ? cols_ : first + PatternCounts::kMost;
-            std::uint64_t word = 0, more = 0;
+            std::uint64_t word = 0;
             int c = first;
-            for (; c + 4 <= end; c += 4) {
-                word += one_[code[c]] + one_[code[c + 1]];
-                more += one_[code[c + 2]] + one_[code[c + 3]];
-            }
+            for (; c + 4 <= end; c += 4)
+                word += (one_[code[c]] + one_[code[c + 1]]) + (one_[code[c + 2]] + one_[code[c + 3]]);
             for (; c < end; ++c) word += one_[code[c]];
-            word += more;
             counts.add(word);
             unclear |= word >= PatternCounts::one(9);
         }
