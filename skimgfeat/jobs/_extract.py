@@ -209,8 +209,7 @@ def run_items(
     estimator = on_one_thread(estimator)
     settings = {"layout": layout, "prefix": prefix, "on_error": on_error, "compression": compression}
     config = _configure(estimator, items, settings)
-    folder.create()
-    with sigterm_interrupts(), folder.lock(), Workers(n_jobs) as workers:
+    with sigterm_interrupts(), folder.opened(), Workers(n_jobs) as workers:
         folder.remove_temporary()
         stored = folder.read_json(JOB) if folder.exists(JOB) else None
         if stored is not None:

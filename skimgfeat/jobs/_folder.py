@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from skimgfeat.io import atomic_write
@@ -47,10 +47,29 @@ class JobFolder:
         self.path = absolute_path(os.fsdecode(path).removeprefix("file://"))
         self.is_remote = is_address(self.path)
 
-    def create(self):
-        """Make the folder and its folder of chunks where they are missing."""
-        if not self.is_remote:
-            os.makedirs(self.place(_CHUNKS), exist_ok=True)
+    @contextmanager
+    def opened(self):
+        """Make the folder where it is missing and keep other runs out; remove what was made where no run has begun."""
+        if self.is_remote:
+            yield
+            return
+        is_new = not os.path.isdir(self.path)
+        os.makedirs(self.place(_CHUNKS), exist_ok=True)
+        with self.lock():
+            try:
+                yield
+            finally:
+                if not self.exists(JOB):
+                    self._remove(is_new)
+
+    def _remove(self, is_new):
+        """Remove what a run leaves that has not begun, and the folder itself where that run made it."""
+        with suppress(OSError):  # what another program has put there stays
+            for name in (ITEMS, MODEL_INFO, _LOCK):
+                Path(self.place(name)).unlink(missing_ok=True)
+            os.rmdir(self.place(_CHUNKS))
+            if is_new:
+                os.rmdir(self.path)
 
     def holds_something_else(self):
         """Tell whether a folder that is no job folder holds anything but what a run leaves that died early."""

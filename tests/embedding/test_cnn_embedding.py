@@ -16,7 +16,9 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
@@ -293,6 +295,14 @@ def test_grid_search_over_files_in_processes(tmp_path):
     assert search.best_score_ == 1
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(search)).predict(paths), np.arange(12) % 2)
     get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+def test_grid_search_over_classifiers(folder):
+    paths = [str(folder / f"{number % 2}.png") for number in range(8)]
+    pipeline = make_pipeline(ImageReader(), make(layer="conv1"), KNeighborsClassifier())
+    classifiers = [KNeighborsClassifier(1), RandomForestClassifier(10, bootstrap=False, random_state=0)]
+    search = GridSearchCV(pipeline, {"kneighborsclassifier": classifiers}, cv=2).fit(paths, np.arange(8) % 2)
+    assert search.cv_results_["mean_test_score"].tolist() == [1, 1]
 
 
 # --- Weights

@@ -461,3 +461,14 @@ class Fails(Moody):
         if self.calls > 9:
             raise RuntimeError("enough")
         return np.asarray(X)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_nothing_is_left_of_a_run_that_does_not_begin(images, tmp_path, is_there):
+    output = tmp_path / "out"
+    if is_there:
+        output.mkdir()
+    with pytest.raises(ValueError, match="works on none of the first images"):
+        extract(HOG(orientations=0), images, output, n_jobs=1, progress=False)
+    assert output.exists() == is_there
+    assert not is_there or os.listdir(output) == []
