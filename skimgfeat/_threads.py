@@ -1,5 +1,6 @@
 """One thread for a library while batches have threads of their own."""
 
+import sys
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from threading import Lock
@@ -32,13 +33,14 @@ class _SharedLimit:
                     self._stack.close()
 
 
-@lru_cache
-def _threadpools():
+@lru_cache(maxsize=1)
+def _threadpools(n_modules):
+    """Return what controls the libraries that are loaded; a module imported since may have brought another."""
     return ThreadpoolController()
 
 
 def _limit_blas():
-    return _threadpools().limit(limits=1, user_api="blas")
+    return _threadpools(len(sys.modules)).limit(limits=1, user_api="blas")
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 import sys
 import warnings
 from concurrent.futures import BrokenExecutor, TimeoutError
+from contextlib import AbstractContextManager, closing, nullcontext
+from threading import Condition
 
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.externals.loky import ProcessPoolExecutor
@@ -15,6 +17,33 @@ _LOCAL = ("loky", "multiprocessing", "sequential", "threading")
 
 class WorkerDiedError(RuntimeError):
     """A worker ended in the middle of a call: by a signal, for want of memory, or stopped by its watchdog."""
+
+
+class _Gate(AbstractContextManager):
+    """Calls on threads, which nothing can end: where it is left, no other begins and those under way are waited for."""
+
+    def __init__(self, function):
+        self._function, self._is_open, self._n_calls, self._change = function, True, 0, Condition()
+
+    def __enter__(self):
+        return self
+
+    def __call__(self, *args):
+        with self._change:
+            if not self._is_open:
+                return None
+            self._n_calls += 1
+        try:
+            return self._function(*args)
+        finally:
+            with self._change:
+                self._n_calls -= 1
+                self._change.notify_all()
+
+    def __exit__(self, *exception):
+        with self._change:
+            self._is_open = False
+            self._change.wait_for(lambda: self._n_calls == 0)
 
 
 class Workers:
@@ -54,6 +83,12 @@ class Workers:
                 yield self.run_alone(function, *call)
             return
         self._end_single()  # as much memory as another worker
+        call = _Gate(function) if self._is_here else function
+        gate = call if self._is_here else nullcontext()
+        with closing(self._run_in_parallel(call, calls)) as outcomes, gate:
+            yield from outcomes
+
+    def _run_in_parallel(self, function, calls):
         parallel = Parallel(
             n_jobs=self._n_jobs,
             backend="loky" if self._is_local else None,
