@@ -61,7 +61,7 @@ def write_chunks(folder, codes, chunk_size, compression):
     import pyarrow as pa
 
     layout, job = layout_of(codes[:1], "list", None), JobFolder(folder)
-    Path(folder, "chunks").mkdir(parents=True)
+    Path(folder, "chunks").mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(chunks(codes, chunk_size)):
         n_items = len(part)
         table = pa.table(
