@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from skimgfeat.cli._arguments import UsageError, first_line, jobs, positive_integer, seconds, share, sides
+from skimgfeat.cli._job import exit_code, run_job
 from skimgfeat.cli._show import show
-from skimgfeat.cli._to_folder import exit_code, run_job
 
 _OPEN_IMAGES, _VOC, _COCO, _TABLE = "metadata of Open Images", "a folder of VOC", "a file of COCO", "a table"
 _OPTIONS = (
@@ -135,6 +135,7 @@ def run(args):
 
     classes = None if kind == _OPEN_IMAGES else args.classes  # its boxes are selected when they are read
     options = {"crop": _make_crop(args, kind), "classes": classes, "keep_aspect": args.keep_aspect}
+    options["resume"] = not args.no_resume
     job = partial(build_box_dataset, _read_boxes(args, kind), args.images, args.output, **options)
     account = run_job(args, _OPTIONS, job)
     if account.error and not (args.quiet or args.json):

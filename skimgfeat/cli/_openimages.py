@@ -5,9 +5,9 @@ import os
 from argparse import RawDescriptionHelpFormatter
 
 from skimgfeat.cli._arguments import CommandError, UsageError, first_line, index, positive_integer, seconds
+from skimgfeat.cli._job import exit_code
 from skimgfeat.cli._show import show_account
 
-_ITEM_ERRORS = 3
 _FLAGS = ("occluded", "truncated", "group-of", "depiction", "inside")
 _RUN_OPTIONS = ("max_rate", "max_rate_per_host", "max_retries", "timeout", "max_bytes")
 _PATHS = {"originals": "url", "copies": "id"}
@@ -108,7 +108,7 @@ def _download(args):
         show_account(args, interruption.account)
         raise KeyboardInterrupt("interrupted: the same command goes on from here") from interruption
     show_account(args, account)
-    return _ITEM_ERRORS if account.error else 0
+    return exit_code(account)
 
 
 def _choose(args):

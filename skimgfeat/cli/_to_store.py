@@ -1,9 +1,10 @@
 """What the commands share that write a store of descriptors."""
 
-from skimgfeat.cli._arguments import CommandError, UsageError, first_line, jobs, positive_integer, seconds, share
-from skimgfeat.cli._show import show_account
+from functools import partial
 
-_ITEM_ERRORS = 3
+from skimgfeat.cli._arguments import jobs, positive_integer, seconds, share
+from skimgfeat.cli._job import exit_code, run_job
+
 _OPTIONS = ("chunk_size", "on_error", "max_error_rate", "item_timeout")
 
 
@@ -34,24 +35,8 @@ def add_output_options(parser):
 
 def write_store(args, estimator, X, output):
     """Extract what is not in the store yet, show the account however it ends, and return the exit code."""
-    from skimgfeat.io import ImageError
-    from skimgfeat.jobs import Interrupted, extend_store, extract
+    from skimgfeat.jobs import extend_store, extract
 
     # Images that were arrays have no paths to be found again by.
     run = extend_store if all(X.names) else extract
-    options = {name: getattr(args, name) for name in _OPTIONS if getattr(args, name) is not None}
-    try:
-        account = run(estimator, X, output, n_jobs=args.jobs, progress=not args.quiet, **options)
-    except Interrupted as interruption:
-        show_account(args, interruption.account)
-        raise KeyboardInterrupt("interrupted: the same command goes on from here") from interruption
-    except RuntimeError as error:
-        if hasattr(error, "account"):
-            show_account(args, error.account)
-        raise CommandError(first_line(error)) from error
-    except ImageError:
-        raise
-    except (FileExistsError, TypeError, ValueError) as error:
-        raise UsageError(first_line(error)) from error
-    show_account(args, account)
-    return _ITEM_ERRORS if account.error else 0
+    return exit_code(run_job(args, _OPTIONS, partial(run, estimator, X, output)))
