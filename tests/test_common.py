@@ -422,9 +422,9 @@ def test_a_pickled_pipeline_predicts_the_same_in_a_new_process(search, digits, t
 
 @pytest.mark.parametrize("estimator", [each for each in SMALL if not isinstance(each, GIVE_GRAPHS)], ids=str)
 def test_in_a_pipeline_of_rows(estimator):
-    X = np.random.default_rng(0).random((40, 12))
-    y = np.arange(40) % 2
-    X[y == 1, :6:2] = 0
+    X = np.random.default_rng(0).random((160, 12))
+    y = np.arange(160) % 2
+    X[y == 1, :8:2] = 0
     pipeline = make_pipeline(estimator, Flatten(**ROWS), StandardScaler(), KNeighborsClassifier())
     scores = cross_val_score(pipeline, X, y, cv=4)
     assert scores.min() >= 0.7
