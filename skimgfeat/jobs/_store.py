@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import contextmanager
+from functools import cached_property
 
 import numpy as np
 
@@ -254,23 +255,28 @@ class FlatDescriptors(Sequence):
     """
 
     def __init__(self, folder):
-        folder = os.fsdecode(folder)
+        folder = os.path.abspath(os.fsdecode(folder))
         self.descriptors = np.load(os.path.join(folder, _DESCRIPTORS), mmap_mode="r", allow_pickle=False)
         self.offsets = np.load(os.path.join(folder, _OFFSETS), allow_pickle=False)
-        self.names = np.load(os.path.join(folder, _NAMES), allow_pickle=False).tolist()
+        self._names_path = os.path.join(folder, _NAMES)
+
+    @cached_property
+    def names(self):
+        return np.load(self._names_path, allow_pickle=False).tolist()
 
     @property
     def shape(self):
-        return (len(self.names),)
+        return (len(self),)
 
     def __len__(self):
-        return len(self.names)
+        return len(self.offsets) - 1
 
     def __getitem__(self, key):
         if isinstance(key, slice):
             return [self[index] for index in range(len(self))[key]]
         index = range(len(self))[key]
-        return self.descriptors[self.offsets[index] : self.offsets[index + 1]]
+        # Slices that are memory maps themselves take longer to make.
+        return self.descriptors.view(np.ndarray)[self.offsets[index] : self.offsets[index + 1]]
 
 
 class _Part:
