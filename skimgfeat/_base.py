@@ -100,13 +100,19 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         ImageError
             For an image of a collection that cannot be had, where it has ``on_error="raise"``.
         """
+        return self._transform(X)
+
+    def _transform(self, X, out=None):
+        """Fill and return ``out``, C-contiguous float32 rows, new ones where it is None."""
         check_is_fitted(self, "_n_features_out")
+        images = X
+        if not isinstance(X, ImageCollection):
+            images = check_images(self, X, reset=False, allow_negative=not self._needs_non_negative())
+        if out is None:
+            out = np.empty((len(images), self._n_features_out), dtype=np.float32)
         if isinstance(X, ImageCollection):
-            out = np.empty((len(X), self._n_features_out), dtype=np.float32)
             fill_rows(type(self).__name__, X, self.image_shape_, self._fill, out, n_jobs=self.n_jobs)
             return out
-        images = check_images(self, X, reset=False, allow_negative=not self._needs_non_negative())
-        out = np.empty((len(images), self._n_features_out), dtype=np.float32)
         run_batches(
             lambda batch: self._fill(images[batch], out[batch]),
             len(images),

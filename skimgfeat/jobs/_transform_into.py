@@ -5,6 +5,7 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skimgfeat._base import ImageFeatures
 from skimgfeat._validation import check_integer
 
 _OWNER = "transform_into"
@@ -39,6 +40,16 @@ def _check_rows(owner, rows, n_items, out):
     if not rounds and not np.can_cast(rows.dtype, out.dtype, "safe"):
         raise TypeError(f"{_OWNER}: {owner} gives {rows.dtype} values, which out of dtype {out.dtype} cannot hold.")
     return rows
+
+
+def _fills_rows_of(estimator, out):
+    """Return whether an extractor can work on the rows of out where they are, which saves a copy."""
+    return (
+        type(estimator).transform is ImageFeatures.transform
+        and out.dtype == np.float32
+        and out.flags.c_contiguous
+        and out.shape[1:] == (estimator._n_features_out,)
+    )
 
 
 def transform_into(estimator, X, out, *, batch_size=None):
@@ -106,6 +117,10 @@ def transform_into(estimator, X, out, *, batch_size=None):
         batch_size = max(1, _BATCH_BYTES // max(1, item_bytes + out[:1].nbytes))
     batch_size = check_integer(_OWNER, "batch_size", batch_size, minimum=1)
     for batch in gen_batches(n_samples, batch_size):
-        rows = estimator.transform(_safe_indexing(X, batch))
+        items = _safe_indexing(X, batch)
+        if _fills_rows_of(estimator, out):
+            estimator._transform(items, out[batch])
+            continue
+        rows = estimator.transform(items)
         out[batch] = _check_rows(type(estimator).__name__, rows, batch.stop - batch.start, out)
     return out

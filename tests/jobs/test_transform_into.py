@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from skimgfeat import Flatten, Resize, transform_into
+from skimgfeat import Flatten, ProjectionHistograms, Resize, transform_into
 
 
 @pytest.fixture
@@ -44,6 +44,23 @@ def test_same_values_as_transform(images, batch_size):
     out = np.full((50, 5), np.nan)
     assert transform_into(pipeline, images, out, batch_size=batch_size) is out
     assert_allclose(out, pipeline.transform(images), rtol=0, atol=1e-12)
+
+
+class Doubled(ProjectionHistograms):
+    def transform(self, X):
+        return 2 * super().transform(X)
+
+
+@pytest.mark.parametrize("extractor", [ProjectionHistograms(), ProjectionHistograms(n_jobs=2), Doubled()])
+def test_rows_of_extractors_go_where_they_belong(images, extractor):
+    expected = extractor.fit(images).transform(images)
+    wide = np.zeros((50, 3 * expected.shape[1]), dtype=np.float32)
+    outs = [np.zeros(expected.shape, dtype) for dtype in (np.float32, np.float64)]
+    for out in [*outs, np.zeros(expected.shape, np.float32, order="F"), wide[:, 1::3]]:
+        transform_into(extractor, images, out, batch_size=7)
+        assert_array_equal(out, expected)
+    assert not wide[:, 0::3].any()
+    assert not wide[:, 2::3].any()
 
 
 def test_batches(images):
