@@ -77,7 +77,7 @@ def map_images(owner, function, images, default, *, n_jobs):
                 results[index] = function(image)
 
     # Photos differ in size, and so do their costs: each is a batch.
-    run_batches(fill, len(images), bytes_per_item=1 << 30, n_jobs=n_jobs)
+    run_batches(fill, len(images), bytes_per_item=1 << 30, n_jobs=n_jobs, in_main_thread=False)
     warn_of_failures(owner, images, sorted(failed), "they have no descriptors")
     return results
 

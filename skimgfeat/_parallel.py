@@ -23,15 +23,17 @@ def count_threads(n_jobs):
     return 1 if nested else effective_n_jobs(n_jobs)
 
 
-def run_batches(function, n_items, *, bytes_per_item, n_jobs):
+def run_batches(function, n_items, *, bytes_per_item, n_jobs, in_main_thread=True):
     """Call ``function(slice)`` for every batch, on ``n_jobs`` threads.
 
     ``n_jobs=None`` is 1 unless a ``joblib.parallel_config`` says otherwise. Inside another joblib call, where the
-    processors are taken already, it is one thread. ``function`` must release the GIL to gain from threads.
+    processors are taken already, it is one thread. ``function`` must release the GIL to gain from threads. One thread
+    is the caller's, unless ``in_main_thread`` is False: glibc returns large blocks that the main thread frees to the
+    system at once, and a function that allocates megabytes each time waits for new pages.
     """
     batches = list(iter_batches(n_items, bytes_per_item=bytes_per_item))
-    n_threads = min(count_threads(n_jobs), len(batches))
-    if n_threads <= 1:
+    n_threads = max(1, min(count_threads(n_jobs), len(batches)))
+    if n_threads == 1 and in_main_thread:
         for batch in batches:
             function(batch)
         return
