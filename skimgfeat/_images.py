@@ -216,18 +216,24 @@ def _check_same_shape(estimator, shape, reset):
         )
 
 
+def as_image(owner, name, image):
+    """Return one image of X, gray or with channels, as an array of real numbers."""
+    image = np.asarray(image)
+    if image.ndim not in (2, 3) or image.size == 0:
+        raise ValueError(
+            f"{owner}: {name} of X has shape {image.shape}; each must be (rows, cols) "
+            "or (rows, cols, channels), and not empty."
+        )
+    if image.dtype.kind not in "buif":
+        raise TypeError(f"{owner}: {name} of X must hold real numbers, got dtype {image.dtype}.")
+    return image
+
+
 def _check_list(owner, X, image_shape):
     """Return a list of images as a list of arrays that share their type and channels."""
-    images = [np.asarray(image) for image in X]
+    images = [as_image(owner, f"image {index}", image) for index, image in enumerate(X)]
     first = images[0]
     for index, image in enumerate(images):
-        if image.ndim not in (2, 3) or image.size == 0:
-            raise ValueError(
-                f"{owner}: image {index} of X has shape {image.shape}; each must be (rows, cols) "
-                "or (rows, cols, channels), and not empty."
-            )
-        if image.dtype.kind not in "buif":
-            raise TypeError(f"{owner}: image {index} of X must hold real numbers, got dtype {image.dtype}.")
         if image.dtype != first.dtype or image.shape[2:] != first.shape[2:]:
             raise ValueError(
                 f"{owner}: image {index} of X is {_kind(image.shape)} {image.dtype}, but image 0 is "

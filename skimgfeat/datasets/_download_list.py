@@ -85,6 +85,7 @@ def read_photos(frame):
     ]
     for name in ("image_id", "path"):
         _check_unique([getattr(photo, name) for photo in photos], name)
+    _check_folders({photo.path for photo in photos if photo.path})
     return photos
 
 
@@ -105,6 +106,18 @@ def _check_unique(values, name):
         raise ValueError(
             f"{_OWNER}: photos has several rows with the {name} {str(unique[counts.argmax()])!r}: give one a photo."
         )
+
+
+def _check_folders(paths):
+    """Raise ValueError where one photo's path is a folder of another's."""
+    for path in paths:
+        folder, _, _ = path.rpartition("/")
+        while folder:
+            if folder in paths:
+                raise ValueError(
+                    f"{_OWNER}: photos has the paths {folder!r} and {path!r}: a file cannot be a folder; rename one."
+                )
+            folder, _, _ = folder.rpartition("/")
 
 
 _FIELDS = [field.name for field in fields(Entry)]

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._base import ImageMap
-from skimgfeat._images import check_images, is_list_of_images, n_dimensions, resolve_shape
+from skimgfeat._images import as_image, check_images, is_list_of_images, n_dimensions, resolve_shape
 from skimgfeat._lazy import map_images
 from skimgfeat._threads import one_cv2_thread
 from skimgfeat._validation import (
@@ -55,14 +55,7 @@ def check_sift_parameters(owner, sift):
 
 def _check_image(owner, name, image, image_shape):
     """Return one image as an array of real numbers that are finite."""
-    image = np.asarray(image)
-    if image.ndim not in (2, 3) or image.size == 0:
-        raise ValueError(
-            f"{owner}: {name} of X has shape {image.shape}; each must be (rows, cols) "
-            "or (rows, cols, channels), and not empty."
-        )
-    if image.dtype.kind not in "buif":
-        raise TypeError(f"{owner}: {name} of X must hold real numbers, got dtype {image.dtype}.")
+    image = as_image(owner, name, image)
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ValueError(f"{owner}: {name} of X contains NaN or infinity.")
     resolve_shape(owner, image_shape, image.shape)

@@ -160,6 +160,8 @@ def _check_tables(features, table, left_on, right_on):
             raise TypeError(f"{_OWNER}: {name} must be a pandas DataFrame, got {type(frame).__name__}.")
         if column not in frame.columns:
             raise ValueError(f"{_OWNER}: {name} has no column {on}={column!r}; its columns are {list(frame.columns)}.")
+        if not isinstance(frame[column], pd.Series):
+            raise ValueError(f"{_OWNER}: {name} has more than one column {on}={column!r}; rename or drop the others.")
     both = [column for column in table.columns if column in features.columns and not column == left_on == right_on]
     if both:
         raise ValueError(f"{_OWNER}: table and features both have the columns {both}; rename those of one.")

@@ -632,6 +632,11 @@ def test_parameters(publish, options, error, tmp_path):
         (lambda photos: photos.drop(columns="url"), ValueError, "has no column url"),
         (lambda photos: photos.to_dict("list"), TypeError, r"must be a data frame or a pyarrow\.Table, got dict"),
         (lambda photos: photos.assign(path="a.jpg"), ValueError, "several rows with the path 'a.jpg'"),
+        (
+            lambda photos: photos.assign(path=["a/b", "a/b/c/d.jpg"]),
+            ValueError,
+            "'a/b/c/d.jpg': a file cannot be a folder",
+        ),
         (lambda photos: photos.assign(image_id="f"), ValueError, "several rows with the image_id 'f'"),
         (lambda photos: photos.assign(image_id=["f", None]), ValueError, "no image_id in row 1"),
         (lambda photos: photos.assign(md5="A" * 22 + "=="), ValueError, "32 hexadecimal digits"),

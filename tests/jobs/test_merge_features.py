@@ -113,6 +113,13 @@ def test_nothing_given_is_changed():
         ),
         (FEATURES, TABLE, {"right_on": "id"}, ValueError, "features has no column right_on='id'"),
         (FEATURES, TABLE.rename(columns={"price": "x"}), {}, ValueError, r"both have the columns \['x'\]; rename"),
+        (
+            FEATURES,
+            TABLE.rename(columns={"price": "id"}),
+            {},
+            ValueError,
+            "table has more than one column left_on='id'",
+        ),
         (FEATURES, TABLE, {"how": "cross"}, ValueError, "how must be one of"),
         (FEATURES, TABLE, {"validate": "m:m"}, ValueError, "validate must be one of"),
         (
