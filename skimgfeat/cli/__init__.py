@@ -19,6 +19,7 @@ from skimgfeat.cli._demo import add_parser as add_demo
 from skimgfeat.cli._extract import add_parser as add_extract
 from skimgfeat.cli._info import add_parser as add_info
 from skimgfeat.cli._openimages import add_parser as add_openimages
+from skimgfeat.cli._report import add_parser as add_report
 from skimgfeat.cli._sift import add_parser as add_sift
 from skimgfeat.cli._verify import add_parser as add_verify
 
@@ -82,6 +83,7 @@ def _make_parser():
         add_crop,
         add_info,
         add_verify,
+        add_report,
         add_sift,
         add_codec,
         add_openimages,

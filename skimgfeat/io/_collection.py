@@ -331,6 +331,26 @@ class ImageCollection:
             image = function(image, index) if isinstance(function, _PerImage) else function(image)
         return image
 
+    def read_encoded(self, index):
+        """Read the file of one image, or what stands for it, and do not decode it.
+
+        Parameters
+        ----------
+        index : int
+            Its place.
+
+        Returns
+        -------
+        data : bytes
+            The encoded image.
+
+        Raises
+        ------
+        ImageError
+            Where there are none, or too many.
+        """
+        return self._read_bytes(self._sources[index])
+
     def _decode(self, index):
         source = self._sources[index]
         draft = self._decoding["draft"]
@@ -342,12 +362,15 @@ class ImageCollection:
         return self._photos.get((source, draft), lambda: self._decode_source(source, draft))
 
     def _decode_source(self, source, draft):
+        return decode_image(self._read_bytes(source), **self._decoding | {"draft": draft})
+
+    def _read_bytes(self, source):
         if self._root is not None and isinstance(source, (str, os.PathLike)):
             name = os.fsdecode(source)
             source = join_listed(self._root, name) if self._listed else join_inside(self._root, name)
         elif source is None:
             raise ImageError("missing", "no path is given")
-        return decode_image(read_source(source, max_bytes=self._max_bytes), **self._decoding | {"draft": draft})
+        return read_source(source, max_bytes=self._max_bytes)
 
     def _has_twin(self, index):
         """Tell whether the image before or after is another part of the same photo."""

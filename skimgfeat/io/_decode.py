@@ -143,6 +143,12 @@ def decode_image(data, *, mode=None, dtype="uint8", orientation="exif", draft=No
     return _scale(pixels, np.dtype(dtype))
 
 
+def read_header(data):
+    """Return (format, mode, rows, cols) of an image that can be decoded, as they stand in the file."""
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        return image.format, image.mode, image.height, image.width
+
+
 def check_decoding(owner, *, mode, dtype, orientation, draft, max_pixels):
     """Raise TypeError or ValueError for a parameter of :func:`decode_image` that cannot be used."""
     if mode is not None:

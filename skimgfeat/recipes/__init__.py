@@ -12,6 +12,7 @@ from skimgfeat.recipes._cifar10 import (
 )
 from skimgfeat.recipes._demo import DemoCase, DemoRates, cross_validate_case, load_demo_cases, measure_rates
 from skimgfeat.recipes._glyphs import draw_hog_examples
+from skimgfeat.recipes._report import ReportAccount, write_report
 
 __all__ = [
     "BenchmarkImages",
@@ -19,6 +20,7 @@ __all__ = [
     "BenchmarkRow",
     "DemoCase",
     "DemoRates",
+    "ReportAccount",
     "cross_validate_case",
     "draw_benchmark",
     "draw_hog_examples",
@@ -28,4 +30,5 @@ __all__ = [
     "make_benchmark_rows",
     "measure_rates",
     "run_benchmark_row",
+    "write_report",
 ]

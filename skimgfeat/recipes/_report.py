@@ -1,0 +1,232 @@
+"""A page that shows what a run has made: similar images, statistics, failures."""
+
+import os
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+from skimgfeat._parallel import count_threads
+from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_random_state_of
+from skimgfeat.io import ImageError, atomic_write, read_images
+from skimgfeat.io._sources import is_address
+from skimgfeat.neighbors._rows import METRICS
+from skimgfeat.recipes._report_data import compare, read_rows, summarize
+from skimgfeat.recipes._report_page import render
+from skimgfeat.recipes._report_source import open_source
+from skimgfeat.recipes._report_statistics import Sample
+from skimgfeat.recipes._report_thumbnails import make_thumbnails
+
+_OWNER = "write_report"
+
+
+@dataclass(frozen=True)
+class ReportAccount:
+    """What a report shows.
+
+    Attributes
+    ----------
+    output : str
+        The file.
+    rows : int
+        How many rows of features there are.
+    shown : int
+        How many of them are shown and compared.
+    failed : int
+        How many images have no features.
+    without_picture : int
+        Of how many images shown there is no picture.
+    n_bytes : int
+        The size of the file.
+
+    Examples
+    --------
+    >>> from skimgfeat.recipes import ReportAccount
+    >>> print(ReportAccount("report.html", rows=1200, shown=1000, failed=3, without_picture=1, n_bytes=5_400_000))
+    1000 of 1200 rows shown, 1 without a picture; 3 images failed; 5.4 MB
+    """
+
+    output: str
+    rows: int
+    shown: int
+    failed: int
+    without_picture: int
+    n_bytes: int
+
+    def to_dict(self):
+        """Return the numbers as a dictionary that JSON takes.
+
+        Returns
+        -------
+        numbers : dict
+            The attributes.
+        """
+        return asdict(self)
+
+    def __str__(self):
+        return (
+            f"{self.shown} of {self.rows} rows shown, {self.without_picture} without a picture; "
+            f"{self.failed} images failed; {self.n_bytes / 1e6:.1f} MB"
+        )
+
+
+def write_report(
+    features,
+    output,
+    *,
+    images=None,
+    y=None,
+    title=None,
+    metric="euclidean",
+    standardize=False,
+    n_neighbors=12,
+    n_farthest=6,
+    max_images=1000,
+    thumbnail_size=128,
+    random_state=0,
+    n_jobs=None,
+):
+    """Write a page that shows what features say of images: which are similar, how the columns spread, what failed.
+
+    The page is one HTML file that needs no other and asks for none. A click on an image shows those nearest to it and
+    farthest from it.
+
+    Parameters
+    ----------
+    features : path-like, ndarray of shape (n_samples, n_features), or data frame
+        A finished run, which :func:`~skimgfeat.extract` or :func:`~skimgfeat.datasets.build_box_dataset` has written;
+        an ``.npy``, ``.npz`` or Parquet file; or rows in memory.
+    output : path-like
+        The HTML file. It appears when it is complete, and replaces one that is there.
+    images : path-like, ImageCollection, sequence of arrays or None, default=None
+        Where the pictures come from. None reads the images of the run again, as the run did; of a Parquet file, those
+        that its column ``image_path`` names inside its folder. A folder is where these paths lead now. Anything else,
+        or a file that :func:`~skimgfeat.io.read_images` takes, has an image for each item.
+    y : array-like of shape (n_items,) or None, default=None
+        Labels; None takes those that stand beside the features.
+    title : str or None, default=None
+        Of the page; None takes the name of what is shown.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        How rows are compared: see :class:`~skimgfeat.SimilarityIndex`.
+    standardize : bool, default=False
+        Whether columns are brought to mean 0 and variance 1, over the rows shown, before they are compared.
+    n_neighbors, n_farthest : int, default=12 and 6
+        How many images are shown with each.
+    max_images : int, default=1000
+        Of more rows, so many are drawn at random, shown and compared with each other. Statistics are of all rows.
+    thumbnail_size : int, default=128
+        The longer side of a picture, in pixels, at most.
+    random_state : int, RandomState instance or None, default=0
+        Which rows are drawn.
+    n_jobs : int or None, default=None
+        Number of threads. None is 1 unless a ``joblib.parallel_config`` says otherwise.
+
+    Returns
+    -------
+    account : ReportAccount
+        What the page shows.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there are no features, or no folder for the page.
+    TypeError, ValueError
+        For a parameter or file that cannot be used, a run that is not finished, images or labels of another number
+        than the items, and rows too large to compare.
+    ImportError
+        For Parquet without pyarrow.
+
+    See Also
+    --------
+    skimgfeat.SimilarityIndex : Finds the neighbors.
+    skimgfeat.SimilarityDisplay : The same for one image, as a picture.
+
+    Notes
+    -----
+    Images without features, and rows with values that are not finite, are not compared. An image of which no picture
+    can be made has a placeholder that says why. Characters of names, labels and messages that would show nothing, or
+    turn the direction of the text around them, stand as escapes.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skimgfeat.datasets import load_digits
+    >>> from skimgfeat.recipes import write_report
+    >>> images, labels = load_digits(return_X_y=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "digits.html")
+    ...     account = write_report(images.reshape(1797, 64), path, images=images, y=labels, max_images=100)
+    >>> account.rows, account.shown, account.without_picture
+    (1797, 100, 0)
+    """
+    _check_options(title, metric, standardize, n_jobs)
+    numbers = {"n_neighbors": n_neighbors, "n_farthest": n_farthest}
+    for name, value in {**numbers, "max_images": max_images, "thumbnail_size": thumbnail_size}.items():
+        check_integer(_OWNER, name, value, minimum=1)
+    random_state = check_random_state_of(_OWNER, random_state)
+    source = open_source(_OWNER, features)
+    y, images = _check_labels(y, source.n_items), _open_images(images, source.n_items)
+    shown = read_rows(source, y, Sample(max_images, source.n_rows, random_state))
+    thumbnails = make_thumbnails(_find_images(shown, source, images), thumbnail_size, count_threads(n_jobs))
+    data = summarize(shown, source, thumbnails)
+    data |= compare(shown, metric, standardize, numbers, n_jobs)
+    page = render(_title(features) if title is None else title, data)
+    with atomic_write(output) as file:
+        file.write(page)
+    return ReportAccount(
+        output=os.fsdecode(output),
+        rows=source.n_rows,
+        shown=len(shown.rows),
+        failed=shown.n_failed,
+        without_picture=sum(not thumbnail.uri for thumbnail in thumbnails),
+        n_bytes=len(page),
+    )
+
+
+def _check_options(title, metric, standardize, n_jobs):
+    if title is not None and not isinstance(title, str):
+        raise TypeError(f"{_OWNER}: title must be None or a string, got {title!r}.")
+    check_choice(_OWNER, "metric", metric, METRICS)
+    check_flag(_OWNER, "standardize", standardize)
+    check_n_jobs(_OWNER, n_jobs)
+
+
+def _check_labels(y, n_items):
+    if y is None:
+        return None
+    y = np.asarray(y)
+    if y.shape != (n_items,):
+        raise ValueError(f"{_OWNER}: y must hold a label for each of {n_items} items, got shape {y.shape}.")
+    return y.tolist()
+
+
+def _open_images(images, n_items):
+    """Return the images of all items that were given, as they are, in a file, or None; of a folder, its path."""
+    if images is None:
+        return None
+    if isinstance(images, (str, os.PathLike)):
+        path = os.fsdecode(images)
+        if is_address(path) or os.path.isdir(path):
+            return path
+        images = read_images(path)
+    if len(images) != n_items:
+        raise ValueError(f"{_OWNER}: images must be one for each of {n_items} items, got {len(images)}.")
+    return images
+
+
+def _find_images(shown, source, images):
+    """Return the images of the rows shown; for those that cannot be found, why, in place of each."""
+    if not shown.rows:
+        return []
+    if images is not None and not isinstance(images, str):
+        return _safe_indexing(images, shown.columns["index"])
+    if source.find_images is None:
+        return [ImageError("unknown", source.note)] * len(shown.rows)
+    return source.find_images(shown.columns, np.stack(shown.rows), images)
+
+
+def _title(features):
+    """Return the name of what is shown."""
+    if not isinstance(features, (str, os.PathLike)):
+        return "Features"
+    return os.path.basename(os.fsdecode(features).rstrip("/\\")) or "Features"
