@@ -229,7 +229,8 @@ def _summary(shown, source):
     account = source.account
     facts = [("images", f"{source.n_items:,}")]
     if account is not None:
-        facts += [("with features", f"{account.ok:,}"), ("with reservations", f"{account.partial:,}")]
+        facts.append(("with features", f"{account.ok + account.partial:,}"))
+        facts += [("with a reservation", f"{account.partial:,}")] if account.partial else []
     facts += [
         ("failed", f"{shown.n_failed:,}"),
         ("columns", f"{len(source.names):,}"),
@@ -250,9 +251,7 @@ def _notes(shown, source):
             "there may be nearer images among the others. The statistics are of all rows."
         )
     if n_there > shown.n_usable:
-        notes.append(
-            f"{n_there - shown.n_usable:,} rows hold NaN or infinities in some of their columns, and are not compared."
-        )
+        notes.append(f"Not compared, since they hold NaN or infinities: {n_there - shown.n_usable:,} rows.")
     if not shown.rows:
         notes.append("No row can be compared.")
     return notes + ([source.note] if source.note else [])
@@ -265,7 +264,7 @@ def _describe_images(thumbnails):
     if len(sizes):
         rows, cols = (f"{low:.0f} to {high:.0f}, median {middle:.0f}" for low, middle, high in _quantiles(sizes))
         n_sizes = len(np.unique(sizes, axis=0))
-        facts += [("rows of pixels", rows), ("columns of pixels", cols), ("different sizes", f"{n_sizes:,}")]
+        facts += [("rows of an image", rows), ("columns of an image", cols), ("different sizes", f"{n_sizes:,}")]
     kinds = Counter(thumbnail.kind for thumbnail in thumbnails if thumbnail.kind)
     facts += [(kind, f"{count:,}") for kind, count in kinds.most_common()]
     n_missing = sum(not thumbnail.uri for thumbnail in thumbnails)

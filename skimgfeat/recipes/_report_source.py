@@ -74,14 +74,13 @@ def open_source(owner, features):
     path = os.fsdecode(features)
     about = [("File", [("path", os.path.abspath(path)), ("size", f"{os.path.getsize(path):,} bytes")])]
     if path.lower().endswith(_ARRAYS) and not os.path.isdir(path):
-        names, y = _beside(path)
-        return _open_array(owner, read_images(path), names, y, about)
+        return _open_array(owner, read_images(path), about, *_beside(path))
     if path.lower().endswith(_PARQUET) and not os.path.isdir(path):
         return _open_table(owner, path, about, os.path.dirname(path) or os.curdir)
     return _open_run(owner, path)
 
 
-def _open_array(owner, X, names=None, y=None, about=()):
+def _open_array(owner, X, about=(), names=None, y=None):
     if X.ndim != 2 or X.dtype.kind not in "biuf" or X.size == 0:
         raise ValueError(f"{owner}: features must be rows of numbers, got an array of shape {X.shape} and {X.dtype}.")
     for what, values, length in (("feature_names", names, X.shape[1]), ("y", y, len(X))):
@@ -163,8 +162,9 @@ class _Errors:
 
 
 def _pixel_names(shape):
-    places = np.indices(shape).reshape(len(shape), -1).T.tolist()
-    return ["pixel_" + "_".join(f"{axis}{at}" for axis, at in zip(("r", "c", "ch"), place)) for place in places]  # noqa: B905
+    axes = ("r", "c", "ch")[: len(shape)]
+    places = np.ndindex(*shape)
+    return ["pixel_" + "_".join(f"{axis}{at}" for axis, at in zip(axes, place, strict=True)) for place in places]
 
 
 def _images_of_run(folder, job):
@@ -176,28 +176,33 @@ def _images_of_run(folder, job):
     if read["kind"] not in ("folder", "files"):
         return None, f"The run read {'an array' if read['kind'] == 'array' else read['kind']}, no files of images."
     items = folder.read_table(ITEMS)
-    encoded = [name == f"item {index}" for index, name in enumerate(items["image_path"].to_pylist())]
-    paths = items["path"].to_pylist()
+    columns = items["image_path"].to_pylist(), items["path"].to_pylist()
+    paths = [_path(*item) for item in enumerate(zip(*columns, strict=True))]
 
     def find_images(columns, rows, root):
-        chosen = [None if encoded[index] else os.fsdecode(paths[index] or b"") or None for index in columns["index"]]
+        chosen = [paths[index] for index in columns["index"]]
         root = read["root"] if root is None else root
-        if read["kind"] == "folder":
-            return ImageCollection._from_listing(root, chosen, read["decoding"])
-        return ImageCollection(chosen, root=root, **read["decoding"])
+        if root is None:
+            return ImageCollection(chosen, **read["decoding"])
+        # The run has had these images from there, whatever their names look like.
+        return ImageCollection._from_listing(root, chosen, read["decoding"])
 
     has_steps = read["steps"] != _NO_STEPS
-    return (
-        find_images,
-        "Shown are the files, before the steps that the run cut or changed them by." if has_steps else "",
-    )
+    return find_images, "The pictures are the whole files; the run cut or changed them first." if has_steps else ""
+
+
+def _path(index, item):
+    """Return the path of an image in a list of items, None where it was given as bytes, of which that has a hash."""
+    name, path = item
+    is_encoded = path is None or (name == f"item {index}" and path != os.fsencode(name))
+    return None if is_encoded else os.fsdecode(path)
 
 
 def _describe_run(folder, job, account):
     """Return titles, and under each what made the features, as texts."""
     run = [
         ("job folder", folder.path),
-        ("estimator", job["estimator_repr"]),
+        ("estimator", " ".join(job["estimator_repr"].split())),
         ("account", str(account)),
         ("seconds of the last run", f"{account.seconds:,.1f}"),
         ("chunks of", f"{job['chunk_size']:,}"),

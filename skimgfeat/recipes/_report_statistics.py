@@ -7,12 +7,11 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler, normalize
 
+from skimgfeat._parallel import iter_batches
 from skimgfeat.neighbors import SimilarityIndex
 
 _BEHIND_FAMILY = re.compile(r"[\W\d_].*", re.DOTALL)
 _N_BINS = 40
-# Of rows that moments are taken of at a time, in float64.
-_BLOCK_ROWS = 1024
 
 
 class ColumnStatistics:
@@ -46,8 +45,8 @@ class ColumnStatistics:
 
     def add(self, rows):
         """Take in some rows."""
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            self._add(np.asarray(rows[start : start + _BLOCK_ROWS], dtype=np.float64))
+        for batch in iter_batches(len(rows), bytes_per_item=8 * rows.shape[1]):
+            self._add(np.asarray(rows[batch], dtype=np.float64))
 
     def _add(self, rows):
         # Chan, Golub and LeVeque's update, which merges the moments of two sets.
@@ -105,11 +104,15 @@ class Sample:
 
 
 def prepare_rows(rows, standardize):
-    """Return rows as they are compared, in float64 where they are standardized."""
+    """Return rows as they are compared: bytes, or float64.
+
+    That changes no distance, but far from zero, as of columns with a large mean, float32 bounds few of them.
+    """
     rows = np.stack(rows)
-    if standardize:
-        return StandardScaler().fit_transform(rows.astype(np.float64))
-    return rows if rows.dtype in (np.uint8, np.float32) else rows.astype(np.float64)
+    if rows.dtype == np.uint8 and not standardize:
+        return rows
+    rows = rows.astype(np.float64)
+    return StandardScaler().fit_transform(rows) if standardize else rows
 
 
 def find_neighbors(rows, metric, n_neighbors, n_farthest, n_jobs):

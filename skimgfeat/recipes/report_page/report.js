@@ -42,6 +42,10 @@ function format(value) {
   return size >= 1e-4 && size < 1e7 ? String(Number(value.toPrecision(4))) : value.toExponential(3);
 }
 
+function formatDistance(value) {
+  return value >= 1e-4 && value < 1e4 ? value.toPrecision(4) : format(value);
+}
+
 function percent(share) {
   return `${(100 * share).toFixed(1)} %`;
 }
@@ -231,7 +235,7 @@ function showNeighbors(title, found, index) {
   const cards = indices.map((other, rank) => {
     const label = labelOf(other);
     const isSame = own !== null && label === own;
-    const distance = format(found.distances[index][rank]);
+    const distance = formatDistance(found.distances[index][rank]);
     const card = make(
       "button",
       {
@@ -386,7 +390,7 @@ function showStatistics() {
   showTable(byId("columns"), titles, [["column", (row) => row[0]], ...moments(1), ["constant", (row) => (row[7] ? "constant" : "")]], data.columns, { find: "a part of a name" });
   showTable(byId("classes"), "Labels", [["label", (row) => row[0]], ["images", (row) => row[1], format], ["share", (row) => row[1] / data.labelled, percent], ["failed", (row) => row[2], format]], data.classes, { size: 12, find: "a part of a label" });
   if (data.agreement) {
-    data.facts.push(["nearest has its label", percent(data.agreement[0])], ["so has any other, by chance", percent(data.agreement[1])]);
+    data.facts.push(["nearest has the same label", percent(data.agreement[0])], ["any other has, on average", percent(data.agreement[1])]);
   }
   if (data.facts.length) byId("facts").append(make("h3", {}, "Images and neighbors"), list(data.facts));
   showHistogram();
@@ -439,7 +443,8 @@ function start() {
     byId("label").append(...labelNames.map((text, label) => make("option", { value: label }, text)));
   } else byId("label-choice").hidden = true;
   filterImages();
-  for (const id of ["find", "label", "order"]) byId(id).addEventListener("input", filterImages);
+  byId("find").addEventListener("input", filterImages);
+  for (const id of ["label", "order"]) byId(id).addEventListener("change", filterImages);
   byId("tools").addEventListener("submit", (event) => event.preventDefault());
   byId("grid").addEventListener("keydown", handleKey);
   byId("grid").addEventListener("click", (event) => {
