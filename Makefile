@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml README.md LICENSE $(shell find skimgfeat -name '*.py' -o -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
+SOURCES := pyproject.toml README.md LICENSE $(shell find skimgfeat -name '*.py' -o -path '*/report_page/*' -o -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 
 .PHONY: demo test lint docs bench clean
 

@@ -208,11 +208,20 @@ def _describe_run(folder, job, account):
         ("chunks of", f"{job['chunk_size']:,}"),
         ("failed images are in", folder.place(ERRORS)),
     ]
-    sections = [("Run", run)]
-    for title, content in (("Images", "input"), ("Settings", "settings"), ("Versions", "versions")):
-        sections.append((title, [(name, str(value)) for name, value in job[content].items()]))
+    # What the images were cut or changed by stands as a hash, which tells nobody anything.
+    read = {name: value for name, value in job["input"].items() if name != "steps"}
+    sections = [("Run", run), ("Images", _as_texts(read))]
+    sections += [(name.capitalize(), _as_texts(job[name])) for name in ("settings", "versions")]
     if folder.exists(MODEL_INFO):
         for step in folder.read_json(MODEL_INFO)["steps"]:
             if "model" in step:
-                sections.append((f"Model of {step['estimator']}", [(k, str(v)) for k, v in step["model"].items()]))
+                sections.append((f"Model of {step['estimator']}", _as_texts(step["model"])))
     return sections
+
+
+def _as_texts(content):
+    """Return (name, text) of what JSON has told; what is nested stands in one line."""
+    return [
+        (name, ", ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else str(value))
+        for name, value in content.items()
+    ]
