@@ -168,7 +168,9 @@ def write_report(
     y, images = _check_labels(y, source.n_items), _open_images(images, source.n_items)
     shown = read_rows(source, y, Sample(max_images, source.n_rows, random_state))
     thumbnails = make_thumbnails(_find_images(shown, source, images), thumbnail_size, count_threads(n_jobs))
-    data = summarize(shown, source, thumbnails)
+    # Images that are given, one an item, need nothing said of those of the run.
+    notes = [source.note] if source.note and (images is None or isinstance(images, str)) else []
+    data = summarize(shown, source, thumbnails, notes)
     data |= compare(shown, metric, standardize, numbers, n_jobs)
     page = render(_title(features) if title is None else title, data)
     with atomic_write(output) as file:

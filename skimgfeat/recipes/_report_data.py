@@ -119,8 +119,8 @@ def _name(values):
     return visible(next((values[name] for name in NAMES if values.get(name)), f"item {values['index']}"))
 
 
-def summarize(shown, source, thumbnails):
-    """Return all that the page shows but neighbors."""
+def summarize(shown, source, thumbnails, notes):
+    """Return all that the page shows but neighbors; ``notes`` are sentences that a reader has to know."""
     rows_of_images = [
         dict(zip(shown.columns, values, strict=True)) for values in zip(*shown.columns.values(), strict=True)
     ]
@@ -157,7 +157,7 @@ def summarize(shown, source, thumbnails):
             "total": shown.n_failed,
         },
         "summary": _summary(shown, source),
-        "notes": _notes(shown, source),
+        "notes": [*_notes(shown), *notes],
         "facts": _describe_images(thumbnails),
         "about": [[title, [[name, visible(text)] for name, text in facts]] for title, facts in source.about],
     }
@@ -241,20 +241,18 @@ def _summary(shown, source):
     return facts
 
 
-def _notes(shown, source):
-    """Return the sentences that a reader has to know."""
+def _notes(shown):
+    """Return what has to be known of the rows that are shown."""
     notes = []
-    n_there = shown.statistics.n_rows
     if shown.n_usable > len(shown.rows):
         notes.append(
             f"{len(shown.rows):,} of {shown.n_usable:,} rows, drawn at random, are shown and compared with each other; "
             "there may be nearer images among the others. The statistics are of all rows."
         )
-    if n_there > shown.n_usable:
-        notes.append(f"Not compared, since they hold NaN or infinities: {n_there - shown.n_usable:,} rows.")
-    if not shown.rows:
-        notes.append("No row can be compared.")
-    return notes + ([source.note] if source.note else [])
+    if shown.statistics.n_rows > shown.n_usable:
+        n_left_out = shown.statistics.n_rows - shown.n_usable
+        notes.append(f"Not compared, since they hold NaN or infinities: {n_left_out:,} rows.")
+    return notes if shown.rows else [*notes, "No row can be compared."]
 
 
 def _describe_images(thumbnails):

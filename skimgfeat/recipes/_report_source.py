@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from skimgfeat.io import ImageCollection, read_images, read_labels
+from skimgfeat.io._sources import is_address
 from skimgfeat.jobs import Account
 from skimgfeat.jobs._folder import ERRORS, ITEMS, MANIFEST, MODEL_INFO
 from skimgfeat.jobs._layouts import descr_to_dtype
@@ -72,12 +73,13 @@ def open_source(owner, features):
     if not isinstance(features, (str, os.PathLike)):
         return _open_table(owner, features)
     path = os.fsdecode(features)
+    suffix = os.path.splitext(path)[1].lower()
+    if is_address(path) or os.path.isdir(path) or suffix not in (*_ARRAYS, *_PARQUET):
+        return _open_run(owner, path)
     about = [("File", [("path", os.path.abspath(path)), ("size", f"{os.path.getsize(path):,} bytes")])]
-    if path.lower().endswith(_ARRAYS) and not os.path.isdir(path):
-        return _open_array(owner, read_images(path), about, *_beside(path))
-    if path.lower().endswith(_PARQUET) and not os.path.isdir(path):
+    if suffix in _PARQUET:
         return _open_table(owner, path, about, os.path.dirname(path) or os.curdir)
-    return _open_run(owner, path)
+    return _open_array(owner, read_images(path), about, *_beside(path))
 
 
 def _open_array(owner, X, about=(), names=None, y=None):
@@ -98,7 +100,7 @@ def _open_array(owner, X, about=(), names=None, y=None):
 
 def _beside(path):
     """Return the names of the columns and the labels that stand in an .npz file, None for what does not."""
-    if not path.lower().endswith(".npz"):
+    if os.path.splitext(path)[1].lower() != ".npz":
         return None, None
     with np.load(path, allow_pickle=False) as stored:
         held = stored.files

@@ -303,6 +303,7 @@ def test_files(rows, tmp_path):
         assert data["images"]["names"][3] == "item 3"
         assert not any(data["images"]["thumbnails"])
         assert "no images were given" in data["images"]["problems"][0]
+        assert "no images were given" in data["notes"][0]
         seen.append([column[0] for column in data["columns"]])
     assert seen == [names, names, [f"feature_{number}" for number in range(4)]]
 
@@ -355,6 +356,7 @@ def test_pictures_of_arrays(tmp_path, dtype):
     _, data = report(images.reshape(3, -1), tmp_path, images=images)
     for image, uri in zip(images, data["images"]["thumbnails"], strict=True):
         assert_array_equal(np.asarray(picture(uri).convert("L")), np.where(image == full, 255, 0))
+    assert data["notes"] == []
     np.save(tmp_path / "images.npy", images)
     _, again = report(images.reshape(3, -1), tmp_path, images=tmp_path / "images.npy")
     assert again["images"]["thumbnails"] == data["images"]["thumbnails"]
