@@ -161,16 +161,18 @@ def write_report(
     """
     _check_options(title, metric, standardize, n_jobs)
     numbers = {"n_neighbors": n_neighbors, "n_farthest": n_farthest}
-    for name, value in {**numbers, "max_images": max_images, "thumbnail_size": thumbnail_size}.items():
+    sizes = {"max_images": max_images, "thumbnail_size": thumbnail_size}
+    for name, value in {**numbers, **sizes}.items():
         check_integer(_OWNER, name, value, minimum=1)
-    random_state = check_random_state_of(_OWNER, random_state)
+    sample_state = check_random_state_of(_OWNER, random_state)
+    options = {"metric": metric, "standardize": standardize, **numbers, **sizes, "random_state": random_state}
     source = open_source(_OWNER, features)
     y, images = _check_labels(y, source.n_items), _open_images(images, source.n_items)
-    shown = read_rows(source, y, Sample(max_images, source.n_rows, random_state))
+    shown = read_rows(source, y, Sample(max_images, source.n_rows, sample_state))
     thumbnails = make_thumbnails(_find_images(shown, source, images), thumbnail_size, count_threads(n_jobs))
     # Images that are given, one an item, need nothing said of those of the run.
     notes = [source.note] if source.note and (images is None or isinstance(images, str)) else []
-    data = summarize(shown, source, thumbnails, notes)
+    data = summarize(shown, source, thumbnails, notes, options)
     data |= compare(shown, metric, standardize, numbers, n_jobs)
     page = render(_title(features) if title is None else title, data)
     with atomic_write(output) as file:

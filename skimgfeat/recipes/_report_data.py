@@ -119,8 +119,11 @@ def _name(values):
     return visible(next((values[name] for name in NAMES if values.get(name)), f"item {values['index']}"))
 
 
-def summarize(shown, source, thumbnails, notes):
-    """Return all that the page shows but neighbors; ``notes`` are sentences that a reader has to know."""
+def summarize(shown, source, thumbnails, notes, options):
+    """Return all that the page shows but neighbors.
+
+    ``notes`` are sentences that a reader has to know, ``options`` a dictionary of those that the page was made with.
+    """
     rows_of_images = [
         dict(zip(shown.columns, values, strict=True)) for values in zip(*shown.columns.values(), strict=True)
     ]
@@ -157,9 +160,12 @@ def summarize(shown, source, thumbnails, notes):
             "total": shown.n_failed,
         },
         "summary": _summary(shown, source),
-        "notes": [*_notes(shown), *notes],
+        "notes": [*_notes(shown, options["random_state"]), *notes],
         "facts": _describe_images(thumbnails),
-        "about": [[title, [[name, visible(text)] for name, text in facts]] for title, facts in source.about],
+        "about": [
+            [title, [[name, visible(text)] for name, text in facts]]
+            for title, facts in (*source.about, ("This page", options.items()))
+        ],
     }
 
 
@@ -211,12 +217,12 @@ def _describe_families(names, found):
     families: dict[str, list[int]] = {}
     for at, name in enumerate(names):
         families.setdefault(family_of(name), []).append(at)
-    described = []
+    described, std = [], found.std
     for family, places in families.items():
         n = found.n_finite[places]
         total = max(1, n.sum())
         mean = (n * found.mean[places]).sum() / total
-        variance = (n * (found.std[places] ** 2 + (found.mean[places] - mean) ** 2)).sum() / total
+        variance = (n * (std[places] ** 2 + (found.mean[places] - mean) ** 2)).sum() / total
         low, high = found.min[places].min(), found.max[places].max()
         n_missing = found.n_rows * len(places) - n.sum()
         moments = _moments(n.sum(), mean, np.sqrt(variance), low, high, found.n_zeros[places].sum(), n_missing)
@@ -241,13 +247,13 @@ def _summary(shown, source):
     return facts
 
 
-def _notes(shown):
+def _notes(shown, random_state):
     """Return what has to be known of the rows that are shown."""
     notes = []
     if shown.n_usable > len(shown.rows):
         notes.append(
-            f"{len(shown.rows):,} of {shown.n_usable:,} rows, drawn at random, are shown and compared with each other; "
-            "there may be nearer images among the others. The statistics are of all rows."
+            f"{len(shown.rows):,} of {shown.n_usable:,} rows, drawn at random (random_state={random_state}), are shown "
+            "and compared with each other; there may be nearer images among the others. The statistics are of all rows."
         )
     if shown.statistics.n_rows > shown.n_usable:
         n_left_out = shown.statistics.n_rows - shown.n_usable

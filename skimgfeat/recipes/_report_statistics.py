@@ -67,7 +67,7 @@ class ColumnStatistics:
 
 def family_of(name):
     """Return what a column's name begins with: its letters up to the first digit or underscore."""
-    return _BEHIND_FAMILY.sub("", name) or name
+    return _BEHIND_FAMILY.sub("", name) or "no letter"
 
 
 class Sample:

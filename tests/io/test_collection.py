@@ -43,6 +43,17 @@ def paths(folder):
     return [str(path) for path in sorted(folder.iterdir())]
 
 
+def test_encoded_images_are_read_as_they_are(folder, paths):
+    collection = ImageCollection([paths[0], Path(paths[1]).read_bytes(), None])
+    assert [collection.read_encoded(place) for place in (0, 1)] == [png(image) for image in IMAGES[:2]]
+    with pytest.raises(ImageError) as caught:
+        collection.read_encoded(2)
+    assert caught.value.code == "missing"
+    with pytest.raises(ImageError) as caught:
+        ImageCollection(["../a.png"], root=folder).read_encoded(0)
+    assert caught.value.code == "outside_root"
+
+
 @pytest.fixture
 def decoded(monkeypatch):
     """The places, in the order of decoding, of what is decoded."""

@@ -15,7 +15,7 @@ from skimgfeat.jobs import load_features
 pytest.importorskip("pyarrow")
 pytest.importorskip("selenium")
 from selenium.common.exceptions import NoAlertPresentException
-from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -167,6 +167,10 @@ def test_a_click_shows_the_neighbors(browser, neighbors):
     np.testing.assert_allclose(shown, distances, rtol=1e-3)
     assert len(find(browser, "#detail [aria-label=Farthest] .card")) == 6
     assert len(find(browser, ".point.near")) == 12
+    # A point of the map tells what it is.
+    point = browser.find_element(By.CSS_SELECTOR, ".point.chosen")
+    ActionChains(browser).move_to_element(point).perform()
+    assert wait(browser, lambda: texts(browser, "#tip:not([hidden]) .caption"))[0] == name
     # On to one of them, and back by the browser's own button.
     nearest[0].click()
     wait(browser, lambda: chosen_name(browser) == expected[0])

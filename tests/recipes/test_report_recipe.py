@@ -21,7 +21,7 @@ from sklearn.datasets import load_digits
 from skimgfeat import Flatten, ImageCollection, Resize, extract
 from skimgfeat.io import write_features
 from skimgfeat.recipes import write_report
-from skimgfeat.recipes._report_statistics import ColumnStatistics, Sample
+from skimgfeat.recipes._report_statistics import ColumnStatistics, Sample, family_of
 
 pytest.importorskip("pyarrow")
 
@@ -78,13 +78,13 @@ def rows():
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """A folder of 24 images with names that are traps, and two broken files."""
+    """A folder of 25 images with names that are traps, and two broken files."""
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
     for number in range(20):
         pixels = rng.integers(0, 256, (30 + number, 40, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{number:02d}.png")
-    names = [EVIL, "\u202egnp.evil\u2028.png", "n" * 200 + ".png", "a\\b.png"]
+    names = [EVIL, "\u202egnp.evil\u2028.png", "n" * 200 + ".png", "a\\b.png", os.fsdecode(b"latin-\xe9.png")]
     for name in names:
         Image.fromarray(rng.integers(0, 256, (300, 200, 3), dtype=np.uint8)).save(folder / name)
     (folder / "empty.png").write_bytes(b"")
@@ -168,7 +168,8 @@ def test_statistics_are_of_all_rows(tmp_path, rows):
     assert (family, n_columns, n_constant) == ("lbp", 2, 1)
     assert_allclose(moments[:4], [both.mean(), both.std(), both.min(), both.max()], rtol=SIX_DIGITS)
     assert moments[4:] == [13, 0]
-    assert any("10 of 48 rows, drawn at random" in note for note in data["notes"])
+    assert any("10 of 48 rows, drawn at random (random_state=0)" in note for note in data["notes"])
+    assert dict(dict(data["about"])["This page"])["max_images"] == "10"
     assert any("infinities: 1 rows" in note for note in data["notes"])
 
 
@@ -259,31 +260,32 @@ def test_equal_rows(tmp_path):
 
 def test_run(run, tmp_path):
     account, data = report(run, tmp_path)
-    assert (account.rows, account.shown, account.failed, account.without_picture) == (26, 24, 2, 0)
+    assert (account.rows, account.shown, account.failed, account.without_picture) == (27, 25, 2, 0)
     assert data["errors"]["codes"] == [["empty", 1], ["unidentified", 1]]
     assert {row[1]: row[2] for row in data["errors"]["rows"]} == {"empty.png": "empty", "text<b>.png": "unidentified"}
     assert all(row[3] for row in data["errors"]["rows"])
-    assert dict(data["summary"])["images"] == "26"
+    assert dict(data["summary"])["images"] == "27"
     sections = {title: dict(facts) for title, facts in data["about"]}
     assert "Flatten()" in sections["Run"]["estimator"]
-    assert "26 listed = 24 ok" in sections["Run"]["account"]
+    assert "27 listed = 25 ok" in sections["Run"]["account"]
     assert "numpy" in sections["Versions"]
-    assert dict(data["facts"])["PNG RGB"] == "24"
-    assert sum(n for _, n, _ in data["classes"]) == 26
+    assert dict(data["facts"])["PNG RGB"] == "25"
+    assert sum(n for _, n, _ in data["classes"]) == 27
     assert sum(failed for *_, failed in data["classes"]) == 2
 
 
 def test_run_without_rows_for_failed_images(photos, tmp_path):
     with joblib.parallel_config("threading", n_jobs=1):
-        extract(_pipeline(), photos, tmp_path / "out", on_error="skip", progress=False)
+        extract(_pipeline(), photos, tmp_path / "out", y=["a"] * 27, on_error="skip", progress=False)
     account, data = report(tmp_path / "out", tmp_path)
-    assert (account.rows, account.shown, account.failed) == (24, 24, 2)
+    assert (account.rows, account.shown, account.failed) == (25, 25, 2)
     assert len(data["errors"]["rows"]) == 2
+    assert data["classes"] == [["a", 25, None]]  # of those that failed, no label is told
 
 
 def test_run_of_images(run, tmp_path):
     account, data = report(run.with_name("crops"), tmp_path)
-    assert (account.rows, account.shown, account.without_picture) == (26, 24, 0)
+    assert (account.rows, account.shown, account.without_picture) == (27, 25, 0)
     assert data["columns"][0][0] == "pixel_r0_c0_ch0"
     assert picture(data["images"]["thumbnails"][0]).size == (4, 4)
     assert data["images"]["kinds"][0] == "uint8 RGB"
@@ -320,6 +322,30 @@ def test_table_finds_images_in_its_own_folder_only(photos, rows, tmp_path):
     assert account.without_picture == 3
     assert data["images"]["names"] == paths
     assert [problem.split(":")[0] for problem in data["images"]["problems"]] == ["", *["outside_root"] * 3]
+
+
+class Embedding(Flatten):
+    """A step that has a model to tell of."""
+
+    def model_info(self):
+        return {"model": "tiny_v1", "weights": {"sha256": "ab" * 32, "file": "</script>.pth"}}
+
+
+def test_the_model_of_a_run_is_named(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (9, 4, 4), dtype=np.uint8)
+    with joblib.parallel_config("threading", n_jobs=1):
+        extract(Embedding(), images, tmp_path / "out", progress=False)
+    _, data = report(tmp_path / "out", tmp_path)
+    facts = dict(dict(data["about"])["Model of Embedding"])
+    assert facts == {"model": "tiny_v1", "weights": f"sha256 {'ab' * 32}, file </script>.pth"}
+    assert data["notes"] == ["The run read an array, no files of images."]
+
+
+@pytest.mark.parametrize(
+    ("name", "family"), [("hog_r0_c1", "hog"), ("feature12", "feature"), ("12", "no letter"), ("größe_1", "größe")]
+)
+def test_families_of_columns(name, family):
+    assert family_of(name) == family
 
 
 # --- Pictures
@@ -396,6 +422,8 @@ def test_texts_are_data_and_never_markup(page):
     assert data["labels"] == sorted([*LABELS[:3], "a\\u2028b\\u202ec"])
     assert "\\u202egnp.evil\\u2028.png" in data["images"]["names"]
     assert "n" * 200 + ".png" in data["images"]["names"]
+    assert r"latin-\udce9.png" in data["images"]["names"]
+    assert all(data["images"]["thumbnails"])
     assert not re.search("[\u2028\u202a-\u202e\ud800-\udfff]", json.dumps(data, ensure_ascii=False))
     # What a browser would see: no tag but those of the template, and its two scripts.
     assert Counter(tag for tag, _ in page.tags)["script"] == 2
