@@ -24,6 +24,7 @@ _PUBLIC = {
     "FlatDescriptors": "skimgfeat.jobs",
     "Flatten": "skimgfeat.preprocessing",
     "GeometryFeatures": "skimgfeat.features",
+    "HOGDisplay": "skimgfeat.display",
     "HandcraftedFeatures": "skimgfeat.features",
     "HuMoments": "skimgfeat.features",
     "ImageCollection": "skimgfeat.io",

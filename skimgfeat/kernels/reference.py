@@ -66,10 +66,8 @@ def hog(
     for image, row in zip(images, out, strict=True):
         image = image.astype(np.float32) / np.float32(scale)
         if signed or interpolate:
-            magnitude, angle = gradient(np.sqrt(image) if transform_sqrt else image, signed)
-            width = (360 if signed else 180) / orientations
-            cell_histograms = interpolated_histograms if interpolate else hard_histograms
-            cells = cell_histograms(magnitude, angle, orientations, width, pixels_per_cell)
+            pixels = np.sqrt(image) if transform_sqrt else image
+            cells = cell_histograms(*gradient(pixels, signed), orientations, pixels_per_cell, signed, interpolate)
             row[:] = normalized_blocks(cells, cells_per_block, block_norm).ravel()
         else:
             single = image.shape[-1] == 1
@@ -359,20 +357,35 @@ def _runs(line):
     return lengths if len(lengths) else np.zeros(1, dtype=int)
 
 
-def gradient(image, signed):
-    """Return magnitude and angle in degrees of the gradient at each pixel of an image (rows, cols, channels).
+def differences(image):
+    """Return differences along rows and along columns at each pixel of an image (rows, cols, channels), and whose.
 
-    Differences of the two neighbors, undivided, 0 along rows in the first and last row and along columns in the
-    first and last column. The first channel of largest magnitude (in float32) counts. The angle is in [0, 180], or in
-    [0, 360] where signed, from the direction of growing columns towards that of growing rows.
+    Of the two neighbors, undivided, in float64; 0 along rows in the first and last row and along columns in the first
+    and last column. The first channel of largest magnitude (in float32) counts: whose they are is its number.
     """
     down, right = np.zeros_like(image), np.zeros_like(image)
     down[1:-1] = image[2:] - image[:-2]
     right[:, 1:-1] = image[:, 2:] - image[:, :-2]
     strongest = np.hypot(down, right).argmax(axis=-1)[..., None]
     down, right = (np.take_along_axis(side, strongest, axis=-1)[..., 0].astype(np.float64) for side in (down, right))
+    return down, right, strongest[..., 0]
+
+
+def gradient(image, signed):
+    """Return magnitude and angle in degrees of the gradient at each pixel of an image (rows, cols, channels).
+
+    From :func:`differences`. The angle is in [0, 180], or in [0, 360] where signed, from the direction of growing
+    columns towards that of growing rows.
+    """
+    down, right, _ = differences(image)
     angle = np.rad2deg(np.arctan2(down, right)) % (360 if signed else 180)
     return np.hypot(down, right), angle
+
+
+def cell_histograms(magnitude, angle, orientations, pixels_per_cell, signed, interpolate):
+    """Return the mean magnitude in each cell and orientation, of shape (cell rows, cell cols, orientations)."""
+    histograms = interpolated_histograms if interpolate else hard_histograms
+    return histograms(magnitude, angle, orientations, (360 if signed else 180) / orientations, pixels_per_cell)
 
 
 def hard_histograms(magnitude, angle, orientations, width, pixels_per_cell):
