@@ -20,6 +20,7 @@ _PUBLIC = {
     "DescriptorStore": "skimgfeat.jobs",
     "DuplicatePairs": "skimgfeat.neighbors",
     "FailedImagesWarning": "skimgfeat.io",
+    "FeatureImportanceDisplay": "skimgfeat.display",
     "FisherVector": "skimgfeat.descriptors",
     "FlatDescriptors": "skimgfeat.jobs",
     "Flatten": "skimgfeat.preprocessing",

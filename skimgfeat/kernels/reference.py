@@ -67,7 +67,8 @@ def hog(
         image = image.astype(np.float32) / np.float32(scale)
         if signed or interpolate:
             pixels = np.sqrt(image) if transform_sqrt else image
-            cells = cell_histograms(*gradient(pixels, signed), orientations, pixels_per_cell, signed, interpolate)
+            magnitude, angle = gradient(pixels, signed)
+            cells = cell_histograms(magnitude, angle, orientations, pixels_per_cell, signed, interpolate)
             row[:] = normalized_blocks(cells, cells_per_block, block_norm).ravel()
         else:
             single = image.shape[-1] == 1
