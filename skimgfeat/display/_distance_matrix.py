@@ -1,5 +1,7 @@
 """How far images are from each other."""
 
+import math
+
 import numpy as np
 from sklearn.metrics import pairwise_distances, pairwise_distances_chunked
 
@@ -304,10 +306,11 @@ class DistanceMatrixDisplay:
     def _write_values(self, ax):
         """Write each value in black or white, whichever is read better on its color."""
         text = np.empty(self.distances.shape, dtype=object)
-        digits = ".0f" if np.nanmax(self.distances) >= 100 else "#.3g"
+        # Three digits of the largest, and as many places of the others.
+        n_places = max(0, 2 - math.floor(math.log10(max(np.nanmax(self.distances), 1e-9))))
         for (row, col), value in np.ndenumerate(self.distances):
             red, green, blue, _ = self.image_.to_rgba(value)
             color = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
-            shown = "" if np.isnan(value) else format(value, digits)
+            shown = "" if np.isnan(value) else f"{value:.{n_places}f}"
             text[row, col] = ax.text(col, row, shown, color=color, ha="center", va="center", fontsize="small")
         return text

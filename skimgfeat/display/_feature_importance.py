@@ -240,7 +240,7 @@ class FeatureImportanceDisplay:
         """
         ax = get_axes(_OWNER, ax)
         from matplotlib.colors import LinearSegmentedColormap
-        from matplotlib.ticker import PercentFormatter
+        from matplotlib.ticker import MaxNLocator, PercentFormatter
 
         rows, cols = self.importances.shape
         extent = (-0.5, cols - 0.5, rows - 0.5, -0.5)
@@ -254,9 +254,10 @@ class FeatureImportanceDisplay:
         )
         self.colorbar_ = None
         if colorbar:
-            self.colorbar_ = ax.figure.colorbar(
-                self.image_, ax=ax, label="importance of a pixel", format=PercentFormatter(1)
-            )
+            # As high as the picture, in a figure of its own.
+            size = {"fraction": 0.046, "pad": 0.04}
+            ticks = {"ticks": MaxNLocator(5), "format": PercentFormatter(1)}
+            self.colorbar_ = ax.figure.colorbar(self.image_, ax=ax, label="importance of a pixel", **size, **ticks)
         ax.set(xticks=[], yticks=[])
         if self.elsewhere > 0:
             ax.set_xlabel(f"{self.elsewhere:.1%} of the importance has no place")
