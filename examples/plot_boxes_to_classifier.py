@@ -136,7 +136,7 @@ for ax, (name, labels) in zip(axes, predicted.items(), strict=True):
     ConfusionMatrixDisplay.from_predictions(
         boxes["label"], labels, labels=CLASSES, ax=ax, cmap="Blues", colorbar=False, im_kw={"vmax": len(boxes) / 4}
     )
-    ax.set_title(f"{name}: macro F1 {f1_score(boxes['label'], labels, average='macro'):.3f}")
+    ax.set_title(f"{name}:\nmacro F1 {f1_score(boxes['label'], labels, average='macro'):.3f}")
 
 # %%
 # What each takes for something else, with what it took it for.
@@ -145,7 +145,9 @@ for name, labels in predicted.items():
     if len(wrong):
         first = wrong[:16]
         titles = [f"{taken}, not {label}" for taken, label in zip(labels[first], boxes["label"][first], strict=True)]
-        display = ImageGridDisplay.from_images(crops[first], titles=titles, n_cols=8, colors="C3")
-        display.ax_.set_title(f"{name}: {len(first)} of {len(wrong)} mistakes")
+        n_rows = -(-len(first) // 8)
+        fig, ax = plt.subplots(figsize=(11, 0.5 + 1.6 * n_rows), layout="constrained")
+        ImageGridDisplay.from_images(crops[first], titles=titles, n_cols=8, colors="C3", ax=ax)
+        ax.set_title(f"{name}: {len(first)} of {len(wrong)} mistakes")
 drawn.cleanup()
 plt.show()

@@ -68,7 +68,7 @@ gray = [image.mean(axis=2) for image in (left, right)]
 for ax, name, descriptors in zip(axes, ("128 bytes a descriptor", "32 bytes"), (best, decoded), strict=True):
     display = MatchesDisplay.from_descriptors(gray, descriptors, correct=is_correct, ax=ax)
     n_correct = count_correct(descriptors)
-    ax.set_title(f"The best 150, {name}: {n_correct} of {len(display.matches)} matches are correct (green)")
+    ax.set_title(f"The best 150, {name}: {n_correct} of {len(display.matches)} matches are correct (blue)")
 
 # %%
 # What matters is which descriptors are kept, far more than how short they are: of the same photo, the same number of

@@ -7,8 +7,8 @@ class, shows whether they do, before any classifier is trained: :class:`~skimgfe
 """
 
 # %%
-# Fifteen of each digit: dark is near. With features that suit the task, squares along the diagonal are dark, and nothing
-# else is. By pixels, the ones fall apart into two kinds, and eights are near to everything.
+# Fifteen of each digit: dark is near. With features that suit the task, squares along the diagonal are dark, and
+# nothing else is. By pixels, the ones fall apart into two kinds, and eights are near to everything.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.pipeline import make_pipeline

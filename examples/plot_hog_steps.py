@@ -7,10 +7,10 @@ the estimator takes it, with the parameters that it has.
 """
 
 # %%
-# A photo of scikit-image. Each pixel has a gradient: the differences of its neighbors to the left and right, ``gx``, and
-# above and below, ``gy``. The magnitude is how fast the brightness changes, the angle where to. Then every cell of 8 x 8
-# pixels sums the magnitudes in its pixels by their angles: a line along the edge for each direction, the longer the
-# more.
+# A photo of scikit-image. Each pixel has a gradient: the differences of its neighbors to the left and right, ``gx``,
+# and above and below, ``gy``. The magnitude is how fast the brightness changes, the angle where to. Then every cell of
+# 8 x 8 pixels sums the magnitudes in its pixels by their angles: a line along the edge for each direction, the longer
+# the more.
 import matplotlib.pyplot as plt
 import numpy as np
 from skimage.data import camera, chelsea
@@ -21,8 +21,8 @@ photo = camera()[20:276, 120:376]
 HOGDisplay.from_estimator(HOG(), photo)
 
 # %%
-# In color, each pixel takes the channel whose gradient is the largest. Here that is red around the eyes and on the nose,
-# and any of the three in the fur. Where the magnitude is next to nothing, the angle is left white.
+# In color, each pixel takes the channel whose gradient is the largest. Here that is red around the eyes and on the
+# nose, and any of the three in the fur. Where the magnitude is next to nothing, the angle is left white.
 cat = chelsea()[:240, 90:330]
 display = HOGDisplay.from_estimator(HOG(), cat)
 shares = np.bincount(display.channel.ravel(), minlength=3) / display.channel.size

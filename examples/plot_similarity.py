@@ -23,7 +23,7 @@ index = SimilarityIndex(n_neighbors=6, metric="cosine").fit(X)
 # %%
 # The most similar are of the same class, the least similar of others.
 queries = (1, 13, 64)
-fig, axes = plt.subplots(3, 1, figsize=(8, 10), layout="constrained")
+fig, axes = plt.subplots(3, 1, figsize=(8, 8.4), layout="constrained")
 for ax, query in zip(axes, queries, strict=True):
     SimilarityDisplay.from_estimator(index, X, images, query, labels=[f"({label})" for label in labels], ax=ax)
 

@@ -5,6 +5,9 @@ import numpy as np
 from skimgfeat.display._axes import get_axes
 from skimgfeat.display._keypoints import check_geometry, pixel_places
 
+# Told apart by everyone, and from gray photos.
+_RIGHT, _WRONG = "deepskyblue", "darkorange"
+
 
 def mutual_matches(first, second):
     """Return pairs of indices, (n, 2), of rows of two arrays that are each nearest to the other."""
@@ -72,7 +75,7 @@ class MatchesDisplay:
             :meth:`DescriptorCodec.inverse_transform <skimgfeat.DescriptorCodec.inverse_transform>` makes of codes.
         correct : callable or None, default=None
             Called with x and y, in pixels, of the matches in the first image and in the second, two arrays of shape
-            (n, 2); returns n truth values. Lines of wrong matches are red. None draws all alike.
+            (n, 2); returns n truth values. Lines of right matches are blue then, of wrong ones orange. None draws all alike.
         ax : matplotlib.axes.Axes or None, default=None
             Where to draw; None makes a figure.
 
@@ -135,7 +138,7 @@ class MatchesDisplay:
         lines = np.stack([ends[0], ends[1] + [self.images[0].shape[1], 0]], axis=1)
         # The few wrong ones on top.
         order = np.argsort(~right, kind="stable")
-        colors = np.where(right[order], "lime", "red").tolist()
+        colors = np.where(right[order], _RIGHT, _WRONG).tolist()
         self.lines_ = ax.add_collection(
             LineCollection(list(lines[order]), colors=colors, linewidths=0.9), autolim=False
         )
