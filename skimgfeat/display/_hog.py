@@ -14,7 +14,7 @@ _STRONG = 0.99  # the quantile of the magnitudes that is drawn as black or white
 _STRONG_CELL = 0.9  # the quantile of the strongest values of the cells that a line of full length stands for
 _WEAK = 0.05  # of that, below which the angle is that of noise
 _INCHES = 2.1  # of a panel in a figure of its own
-# Blue, orange and black are told apart by everyone; red, green and blue are not.
+# A red, a green and a blue that everyone can tell apart (Okabe and Ito).
 _CHANNEL_COLORS = ("#d55e00", "#009e73", "#0072b2")
 
 

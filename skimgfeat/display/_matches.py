@@ -75,7 +75,7 @@ class MatchesDisplay:
             :meth:`DescriptorCodec.inverse_transform <skimgfeat.DescriptorCodec.inverse_transform>` makes of codes.
         correct : callable or None, default=None
             Called with x and y, in pixels, of the matches in the first image and in the second, two arrays of shape
-            (n, 2); returns n truth values. Lines of right matches are blue then, of wrong ones orange. None draws all alike.
+            (n, 2); returns n truth values. Lines of wrong matches are orange, in place of blue. None draws all alike.
         ax : matplotlib.axes.Axes or None, default=None
             Where to draw; None makes a figure.
 
