@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from sklearn.metrics import pairwise_distances, pairwise_distances_chunked
+from sklearn.utils.validation import _num_samples
 
 from skimgfeat._validation import check_choice, check_flag, check_integer
 from skimgfeat.display._axes import get_axes
@@ -229,7 +230,7 @@ class DistanceMatrixDisplay:
         ImportError
             Without matplotlib.
         """
-        n_rows, name = len(X), metric if isinstance(metric, str) else getattr(metric, "__name__", "distance")
+        n_rows, name = _num_samples(X), metric if isinstance(metric, str) else getattr(metric, "__name__", "distance")
         codes, names = (None, []) if labels is None else _check_labels(labels, display_labels, n_rows)
         if check_choice(_OWNER, "per", per, ("row", "class")) == "class":
             if codes is None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from skimgfeat._images import scaled_batch
 from skimgfeat._validation import check_image_shape
@@ -27,6 +28,7 @@ def _check_importances(importances, n_columns):
 
 def _importances_of(model, spread):
     """Return the importances of a fitted forest, or the sizes of coefficients, times the spread of their columns."""
+    check_is_fitted(model)
     if hasattr(model, "feature_importances_"):
         return model.feature_importances_
     if not hasattr(model, "coef_"):

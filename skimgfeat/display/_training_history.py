@@ -24,7 +24,7 @@ def _check_history(history):
     curves: dict[str, dict[str, np.ndarray]] = {}
     for panel, figures in _FIGURES.items():
         for curve, names in figures.items():
-            for name in columns.intersection(names):
+            if name := next((name for name in names if name in columns), None):
                 curves.setdefault(panel, {})[curve] = np.asarray(history[name], dtype=float)
     if not curves:
         known = ", ".join(names[0] for figures in _FIGURES.values() for names in figures.values())

@@ -4,8 +4,10 @@ import sys
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 
 from skimgfeat import HOG, DistanceMatrixDisplay
@@ -58,6 +60,12 @@ def test_rows_without_labels(rows):
     display = DistanceMatrixDisplay.from_features(cdist(rows, rows), metric="precomputed")
     assert_allclose(display.distances, cdist(rows, rows))
     assert display.ticks is None
+
+
+def test_sparse_rows_and_frames(rows):
+    expected = cdist(rows, rows)
+    for other in (csr_array(rows), pd.DataFrame(rows, index=range(8, 0, -1))):
+        assert_allclose(DistanceMatrixDisplay.from_features(other).distances, expected, atol=1e-7)
 
 
 def test_from_estimator():

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest, VarianceThreshold
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
@@ -409,6 +410,12 @@ def test_rows_need_a_shape(gray, labels):
             from_model(model, rows, labels)
     with pytest.raises(ValueError, match=r"importances must be one for each of 99 columns"):
         from_model(Ridge(), rows, labels, image_shape=(9, 11))
+
+
+def test_models_must_be_fitted(gray):
+    for model in (RandomForestClassifier(), LogisticRegression()):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            FeatureImportanceDisplay.from_estimator(make_pipeline(Flatten().fit(gray), model))
 
 
 def test_without_matplotlib(monkeypatch):

@@ -73,6 +73,7 @@ def test_early_stopping(n_iter_no_change, stopped):
         ({"loss": [2, 1], "val_loss": [1, 2], "accuracy": [0, 1], "val_acc": [1, 0]}, 4, 1),
         ({"train_loss": [2, 1], "valid_accuracy": [0.4, 0.6]}, 2, 2),
         ({"train_loss": [2, 1, 3]}, 1, None),
+        ({"val_loss": [1, 2], "valid_loss": [2, 1]}, 1, 2),
         ({"valid_loss": [np.nan, 2, 1]}, 1, 3),
         ({"valid_loss": [np.nan, np.nan], "valid_accuracy": [0.5, 0.4]}, 2, 1),
         ({"valid_loss": [0.7]}, 1, 1),
