@@ -55,4 +55,5 @@ for ax, extractor in zip(axes, (HOG(pixels_per_cell=(16, 16), cells_per_block=(2
         ax=ax,
     )
     ax.set_title(type(extractor).__name__)
+# sphinx_gallery_thumbnail_number = 3
 plt.show()

@@ -83,4 +83,5 @@ bands = ["forehead", "eyes", "nose", "mouth", "chin"]
 for name, picture in pictures.items():
     shares = picture.reshape(5, 5, 25).sum(axis=(1, 2))
     print(f"{name:15}", ", ".join(f"{band} {share:.0%}" for band, share in zip(bands, shares, strict=True)))
+# sphinx_gallery_thumbnail_number = 3
 plt.show()
