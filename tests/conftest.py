@@ -18,6 +18,14 @@ def one_openmp_thread():
         yield
 
 
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Matplotlib warns of many open figures, and examples leave theirs open."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
 @pytest.fixture(scope="session")
 def data_dir():
     """The folder of the real data."""

@@ -163,6 +163,8 @@ class FeatureImportanceDisplay:
         """
         *before, model = _steps_of(estimator)
         image_shape = check_image_shape(_OWNER, image_shape)
+        if image_shape is not None and -1 in image_shape:
+            raise ValueError(f"{_OWNER}: image_shape must tell every side, got {image_shape}.")
         places = places_after(_OWNER, before, image_shape)
         n_columns = {len(places.which): "columns that the model sees"}
         if importances is None:

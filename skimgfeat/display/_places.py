@@ -121,7 +121,7 @@ def places_of(owner, step):
         )
     shape = tuple(image_shape[:2])
     keys = [_read(name) for name in step.get_feature_names_out()]
-    found = {key: _READERS[key[0]](step, shape, *map(int, key[1:])) for key in set(keys) if key}
+    found = {key: _READERS[key[0]](step, shape, *map(int, key[1:])) for key in dict.fromkeys(keys) if key}
     windows = {key: window for key, window in found.items() if window is not None}
     numbers = {key: number for number, key in enumerate(windows)}
     return Places(tuple(image_shape), np.array([numbers.get(key, -1) for key in keys]), list(windows.values()))

@@ -18,14 +18,6 @@ LABELS = np.array(["b", "a", "c", "a", "b", "a", "b", "a"])
 ORDER = [1, 3, 5, 7, 0, 4, 6, 2]
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 @pytest.fixture
 def rows():
     return np.random.default_rng(0).random((8, 5))

@@ -39,14 +39,6 @@ mpl.use("Agg")
 PATCH = np.s_[8:16, 16:24]
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def gray():
     return np.random.default_rng(0).integers(0, 256, (60, 12, 17), dtype=np.uint8)
@@ -410,6 +402,8 @@ def test_rows_need_a_shape(gray, labels):
             from_model(model, rows, labels)
     with pytest.raises(ValueError, match=r"importances must be one for each of 99 columns"):
         from_model(Ridge(), rows, labels, image_shape=(9, 11))
+    with pytest.raises(ValueError, match=r"image_shape must tell every side, got \(12, -1\)"):
+        from_model(Ridge(), rows, labels, image_shape=(12, -1))
 
 
 def test_models_must_be_fitted(gray):

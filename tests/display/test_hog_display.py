@@ -15,14 +15,6 @@ from skimgfeat import HOG, LBP, HandcraftedFeatures, HOGDisplay
 mpl.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def image():
     return camera()[100:164, 200:280]

@@ -15,14 +15,6 @@ from skimgfeat.io import ImageError
 mpl.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 def colors_at(display, points):
     """Return the colors of the rendered figure at points of the axes' data."""
     canvas = display.figure_.canvas

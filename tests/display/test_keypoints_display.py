@@ -14,14 +14,6 @@ from skimgfeat.display import KeypointsDisplay, MatchesDisplay
 mpl.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def image():
     return np.random.default_rng(0).integers(0, 256, (80, 120), dtype=np.uint8)

@@ -14,14 +14,6 @@ from skimgfeat.display import SimilarityDisplay
 mpl.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 @pytest.fixture
 def images():
     """Constant images, the darker the earlier, so that the distance is that of the places."""
