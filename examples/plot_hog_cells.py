@@ -9,50 +9,24 @@ Triggs describe it.
 """
 
 # %%
-# The photo comes with scikit-image. With one block that covers every cell, the features are the histograms of the
-# cells themselves, next to each other. Bright strokes are strong; in the last picture they point to the brighter side.
+# The photo comes with scikit-image. Bright strokes are strong; in the last picture they point to the brighter side.
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.collections import LineCollection
 from skimage.data import astronaut
 
-from skimgfeat import HOG
+from skimgfeat import HOG, HOGDisplay
 
 image = np.asarray(astronaut()[:252, 96:348].mean(axis=-1), dtype=np.uint8)
-cell = 9
-cells = image.shape[0] // cell
-shared = {"pixels_per_cell": (cell, cell), "cells_per_block": (cells, cells), "block_norm": "L2"}
 extractors = {
-    "default: 9 directions, hard votes": HOG(**shared),
-    "16 signed directions, interpolated": HOG(orientations=16, signed=True, interpolate=True, **shared),
+    "default: 9 directions, hard votes": HOG(pixels_per_cell=(9, 9)),
+    "16 signed directions, interpolated": HOG(orientations=16, pixels_per_cell=(9, 9), signed=True, interpolate=True),
 }
-
-
-def draw_histograms(ax, hog):
-    """Draw each cell as a star: strokes along the edges, or rays towards the brighter side where signed."""
-    histograms = hog.fit_transform(image[None]).reshape(cells, cells, hog.orientations)
-    strengths = np.minimum(1, histograms / np.quantile(histograms.max(axis=-1), 0.9)).ravel()
-    angles = np.radians((np.arange(hog.orientations) + 0.5) * (360 if hog.signed else 180) / hog.orientations)
-    strokes = np.stack([np.cos(angles), np.sin(angles)], axis=-1) * cell * 0.8
-    if not hog.signed:
-        strokes = strokes[:, ::-1] * [-0.6, 0.6]  # an edge runs across its gradient
-    row, col = np.indices((cells, cells))
-    centers = np.stack([col, row], axis=-1)[:, :, None] * cell + cell / 2 + 0 * strokes
-    lines = np.stack([centers if hog.signed else centers - strokes, centers + strokes], axis=-2).reshape(-1, 2, 2)
-    weakest_first = strengths.argsort()
-    colors = plt.cm.gray(strengths[weakest_first])
-    ax.add_collection(LineCollection(lines[weakest_first], colors=colors, linewidths=1.2))
-    ax.set(xlim=(0, image.shape[1]), ylim=(image.shape[0], 0), facecolor="black", aspect="equal")
-
-
 fig, axes = plt.subplots(1, 3, figsize=(12, 4.3), layout="constrained")
 axes[0].imshow(image, cmap="gray")
-axes[0].set_title(f"{image.shape[0]} x {image.shape[1]} pixels")
+axes[0].set(title=f"{image.shape[0]} x {image.shape[1]} pixels", xticks=[], yticks=[])
 for ax, (title, hog) in zip(axes[1:], extractors.items(), strict=True):
-    draw_histograms(ax, hog)
+    HOGDisplay.from_estimator(hog, image, panels=["cells"], ax=ax)
     ax.set_title(title)
-for ax in axes:
-    ax.set(xticks=[], yticks=[])
 
 # %%
 # Why interpolated votes score higher: move the photo by a few pixels, or turn it by a few degrees, and hard votes

@@ -9,8 +9,8 @@ the estimator takes it, with the parameters that it has.
 # %%
 # A photo of scikit-image. Each pixel has a gradient: the differences of its neighbors to the left and right, ``gx``,
 # and above and below, ``gy``. The magnitude is how fast the brightness changes, the angle where to. Then every cell of
-# 8 x 8 pixels sums the magnitudes in its pixels by their angles: a line along the edge for each direction, the longer
-# the more.
+# 8 x 8 pixels sums the magnitudes in its pixels by their angles: a line along the edge for each direction, the
+# brighter the more.
 import matplotlib.pyplot as plt
 import numpy as np
 from skimage.data import camera, chelsea

@@ -11,7 +11,8 @@ _OWNER = "HOGDisplay"
 _PANELS = ("image", "histogram", "channel", "gx", "gy", "magnitude", "angle", "cells")
 _N_BINS = 64  # of the histogram of pixels
 _STRONG = 0.99  # the quantile of the magnitudes that is drawn as black or white
-_STRONG_CELL = 0.9  # the quantile of the strongest values of the cells that a line of full length stands for
+_STRONG_CELL = 0.9  # the quantile of the strongest values of the cells that an opaque line stands for
+_RAY = 0.8  # the length of a signed line, in cells: those of half a cell are hard to tell apart
 _WEAK = 0.05  # of that, below which the angle is that of noise
 _INCHES = 2.1  # of a panel in a figure of its own
 # A red, a green and a blue that everyone can tell apart (Okabe and Ito).
@@ -54,7 +55,7 @@ class HOGDisplay:
 
     Up to eight panels: "image"; "histogram" of its pixels; "channel", where it has several, the one whose gradient
     counts at each pixel; "gx" and "gy", the differences along columns and along rows, gray where 0; "magnitude" and
-    "angle" of the gradient; "cells", a star of lines a cell, the longer the more magnitude an orientation has in it.
+    "angle" of the gradient; "cells", a star of lines a cell, the brighter the more magnitude an orientation has in it.
 
     Parameters
     ----------
@@ -95,9 +96,9 @@ class HOGDisplay:
     Notes
     -----
     Lines of unsigned orientations run along the edges, across the gradient, through the center of their cell, as those
-    of ``skimage.feature.hog(image, visualize=True)``, which draws all of one length, the brighter the stronger. Lines
-    of signed orientations run from the center along the gradient, to the brighter side. Lengths are proportional to
-    the values, up to the border of the cell for what the strongest orientation of one cell in ten exceeds.
+    of ``skimage.feature.hog(image, visualize=True)``. Lines of signed orientations run from the center along the
+    gradient, to the brighter side, a little beyond the cell. All are of one length; how opaque they are is proportional
+    to the values, up to what the strongest orientation of one cell in ten exceeds.
 
     "gx", "gy" and "magnitude" are drawn up to the value that one pixel of a hundred exceeds, and "angle" is left white
     where the magnitude is below a twentieth of that.
@@ -125,7 +126,7 @@ class HOGDisplay:
         self.channel = channel
 
     @classmethod
-    def from_estimator(cls, hog, image, *, panels=None, ax=None, color="black"):
+    def from_estimator(cls, hog, image, *, panels=None, ax=None, color="white", background="black"):
         """Compute what HOG computes of an image, and draw it.
 
         Parameters
@@ -139,8 +140,8 @@ class HOGDisplay:
         ax : matplotlib.axes.Axes, sequence of them, or None, default=None
             One is replaced by a grid of panels, unless there is one panel only; of a sequence, each takes a panel. None
             makes a figure.
-        color : matplotlib color, default="black"
-            Of the lines.
+        color, background : matplotlib color, default="white" and "black"
+            Of the lines, and behind them.
 
         Returns
         -------
@@ -172,9 +173,9 @@ class HOGDisplay:
             signed=bool(signed),
             channel=channel if pixels.shape[2] > 1 else None,
         )
-        return display.plot(panels=panels, ax=ax, color=color)
+        return display.plot(panels=panels, ax=ax, color=color, background=background)
 
-    def plot(self, *, panels=None, ax=None, color="black"):
+    def plot(self, *, panels=None, ax=None, color="white", background="black"):
         """Draw the picture.
 
         Parameters
@@ -184,8 +185,8 @@ class HOGDisplay:
         ax : matplotlib.axes.Axes, sequence of them, or None, default=None
             One is replaced by a grid of panels, unless there is one panel only; of a sequence, each takes a panel. None
             makes a figure.
-        color : matplotlib color, default="black"
-            Of the lines.
+        color, background : matplotlib color, default="white" and "black"
+            Of the lines, and behind them.
 
         Returns
         -------
@@ -210,7 +211,7 @@ class HOGDisplay:
             if name == "histogram":
                 self._draw_histogram(panel)
             elif name == "cells":
-                self._draw_glyphs(panel, color)
+                self._draw_glyphs(panel, color, background)
             else:
                 self.images_[name] = self._draw_pixels(panel, name)
         return self
@@ -259,7 +260,7 @@ class HOGDisplay:
         ax.set(title="histogram", yticks=[], xlim=(edges[0], edges[-1]))
         ax.spines[["top", "right", "left"]].set_visible(False)
 
-    def _draw_glyphs(self, ax, color):
+    def _draw_glyphs(self, ax, color, background):
         """Draw the histogram of each cell as lines through its center, or from it where orientations are signed."""
         from matplotlib.collections import LineCollection
 
@@ -269,12 +270,13 @@ class HOGDisplay:
         centers = np.stack([(col + 0.5) * width, (row + 0.5) * height], axis=-1) - 0.5
         angles = np.radians((np.arange(orientations) + 0.5) * (360 if self.signed else 180) / orientations)
         along = [np.cos(angles), np.sin(angles)] if self.signed else [-np.sin(angles), np.cos(angles)]
-        strong = max(float(np.quantile(self.cells.max(axis=-1), _STRONG_CELL)), np.finfo(float).tiny)
-        shares = np.minimum(self.cells / strong, 1)
-        steps = np.stack(along, axis=-1) * (0.5 * min(height, width) * shares)[..., np.newaxis]
+        steps = np.stack(along, axis=-1) * min(height, width) * (_RAY if self.signed else 0.5)
         lines = np.stack([centers if self.signed else centers - steps, centers + steps], axis=-2).reshape(-1, 2, 2)
-        self.glyphs_ = ax.add_collection(LineCollection(list(lines), colors=color, linewidths=0.9), autolim=False)
-        ax.set(xticks=[], yticks=[], title=f"cells of {height} x {width} pixels", aspect="equal")
+        strong = max(float(np.quantile(self.cells.max(axis=-1), _STRONG_CELL)), np.finfo(float).tiny)
+        alpha = np.minimum(self.cells / strong, 1).ravel()
+        glyphs = LineCollection(list(lines), colors=color, alpha=alpha, linewidths=1.2)
+        self.glyphs_ = ax.add_collection(glyphs, autolim=False)
+        ax.set(xticks=[], yticks=[], title=f"cells of {height} x {width} pixels", aspect="equal", facecolor=background)
         ax.set(xlim=(-0.5, n_cols * width - 0.5), ylim=(n_rows * height - 0.5, -0.5))
 
 

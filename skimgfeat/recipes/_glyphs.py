@@ -2,17 +2,19 @@
 
 import numpy as np
 
+from skimgfeat.display import HOGDisplay
 from skimgfeat.features import HOG
 
 _N_EXAMPLES = 10
 _INK = "#1b2a41"
+_COLORS = {"color": _INK, "background": "white"}
 
 
 def draw_hog_examples(cases):
     """Draw examples of each data set, and under each its histograms of oriented gradients.
 
     Each cell shows its histogram as line segments along the edges, that is perpendicular to the gradients; the more
-    gradient an orientation has, the longer and darker its segment.
+    gradient an orientation has, the darker its segment.
 
     Parameters
     ----------
@@ -65,13 +67,11 @@ def _draw_band(band, case):
     shown, images = case.images[chosen], case.resized_images()[chosen]
     axes = band.subplots(2, _N_EXAMPLES, gridspec_kw={"hspace": 0.03, "wspace": 0.05})
     for index, (above, below) in enumerate(axes.T):
-        for axis in (above, below):
-            axis.set(xticks=[], yticks=[])
-            for spine in axis.spines.values():
-                spine.set_color("#b8c0cc")
+        above.set(xticks=[], yticks=[])
         above.imshow(shown[index], cmap="gray")
         above.set_title(case.target_names[case.target[chosen[index]]], fontsize=10, color=_INK, pad=3)
-        _draw_glyphs(below, images[index], cell, case.extractor.orientations)
+        HOGDisplay.from_estimator(case.extractor, images[index], panels=["cells"], ax=below, **_COLORS)
+        below.set_title("")
 
 
 def _choose_examples(target):
@@ -79,32 +79,3 @@ def _choose_examples(target):
     classes = np.unique(target)
     counts = np.bincount(np.arange(_N_EXAMPLES) % len(classes), minlength=len(classes))
     return np.concatenate([np.flatnonzero(target == c)[:count] for c, count in zip(classes, counts, strict=True)])
-
-
-def _cell_histograms(image, cell, orientations):
-    """Return the histograms of the cells, (cell rows, cell cols, orientations), between 0 and 1."""
-    grid = image.shape[0] // cell[0], image.shape[1] // cell[1]
-    # One block over the whole image, so that the cells keep their proportions to each other.
-    hog = HOG(orientations=orientations, pixels_per_cell=cell, cells_per_block=grid, block_norm="L2")
-    histograms = hog.fit_transform(image[None]).reshape(*grid, orientations)
-    # Not the maximum: a single sharp edge would leave everything else faint.
-    strong = max(np.quantile(histograms, 0.99), np.finfo(np.float32).tiny)
-    return np.minimum(histograms / strong, 1)
-
-
-def _draw_glyphs(axis, image, cell, orientations):
-    """Draw the histogram of each cell as segments through its center, in the coordinates of the pixels."""
-    from matplotlib.collections import LineCollection
-
-    strengths = _cell_histograms(image, cell, orientations)
-    n_rows, n_cols = strengths.shape[:2]
-    row, col, _ = np.indices(strengths.shape)
-    centers = np.stack([(col + 0.5) * cell[1], (row + 0.5) * cell[0]], axis=-1)
-    angles = np.pi * (np.arange(orientations) + 0.5) / orientations
-    along_edge = np.stack([-np.sin(angles), np.cos(angles)], axis=-1)
-    half = along_edge * (0.5 * min(cell) * np.sqrt(strengths))[..., None]
-    segments = np.stack([centers - half, centers + half], axis=-2).reshape(-1, 2, 2)
-    axis.add_collection(
-        LineCollection(list(segments), colors=_INK, alpha=strengths.ravel(), linewidths=1.6, capstyle="round")
-    )
-    axis.set(xlim=(0, n_cols * cell[1]), ylim=(n_rows * cell[0], 0), aspect="equal")
