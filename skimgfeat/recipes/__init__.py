@@ -11,7 +11,7 @@ from skimgfeat.recipes._cifar10 import (
     run_benchmark_row,
 )
 from skimgfeat.recipes._demo import DemoCase, DemoRates, cross_validate_case, load_demo_cases, measure_rates
-from skimgfeat.recipes._glyphs import draw_hog_examples
+from skimgfeat.recipes._hog_examples import draw_hog_examples
 from skimgfeat.recipes._report import ReportAccount, write_report
 
 __all__ = [
