@@ -2,13 +2,14 @@
 Handcrafted features of handwriting
 ===================================
 
-A notebook takes EMNIST, 814,255 handwritten digits and letters of 28 x 28 pixels (697,932 to train on, 116,323 to test
-on), and computes eleven families of features of each: 1,436 numbers. It copies the images to a temporary file, from
-which the processes of joblib read their batches. A first cell shows on 1,000 images that one process and eight give the
-same numbers; the last, over all of them, ends with ``KeyboardInterrupt``: its author gave up. Nothing was classified.
+A notebook takes EMNIST, 814,255 handwritten digits and letters of 28 x 28 pixels (697,932 to train on, 116,323 to
+test on), and computes eleven families of features of each: 1,436 numbers. It copies the images to a temporary file,
+from which the processes of joblib read their batches. A first cell shows on 1,000 images that one process and eight
+give the same numbers; the last, over all of them, ends with ``KeyboardInterrupt``: its author gave up. Nothing was
+classified.
 
-Its loop takes 3.0 to 3.5 ms an image, on the machine and core that the :doc:`benchmarks </benchmarks>` are of: 41 to 47
-minutes of processor time for all images.
+Its loop takes 3.0 to 3.5 ms an image, on the machine and core that the :doc:`benchmarks </benchmarks>` are of: 41 to
+47 minutes of processor time for all images.
 
 ==========================================  ===========================================================================
 the notebook                                here
@@ -23,8 +24,9 @@ no classifier                               any of scikit-learn's, in a pipeline
 # %%
 # The data
 # --------
-# Where the environment variable ``SKIMGFEAT_DATA`` names the folder of real data, these are 10,000 digits of MNIST: EMNIST
-# in the same format, by other hands. Otherwise they are scikit-learn's 1,797 digits, enlarged to 28 x 28 pixels.
+# Where the environment variable ``SKIMGFEAT_DATA`` names the folder of real data, these are 10,000 digits of MNIST:
+# EMNIST in the same format, by other hands. Otherwise they are scikit-learn's 1,797 digits, enlarged to 28 x 28
+# pixels.
 import os
 from pathlib import Path
 from time import process_time
@@ -56,32 +58,32 @@ else:
 # %%
 # The pipeline
 # ------------
-# The features of an image depend on no other image, and so they may be computed once, before any split. The columns differ
-# in scale, areas beside shares; distances and linear models need them alike.
+# The features of an image depend on no other image, and so they may be computed once, before any split. The columns
+# differ in scale, areas beside shares; distances and linear models need them alike.
 train_images, test_images, train_labels, test_labels = train_test_split(images, labels, test_size=0.3, random_state=0)
 extractor = HandcraftedFeatures(threshold="otsu")
 start = process_time()
-train_X, test_X = extractor.fit_transform(train_images), extractor.transform(test_images)
+X_train, X_test = extractor.fit_transform(train_images), extractor.transform(test_images)
 seconds = process_time() - start
 classifiers = {
     "nearest neighbors": make_pipeline(MinMaxScaler(), KNeighborsClassifier()),
     "random forest": RandomForestClassifier(random_state=0),
     "linear SVC": make_pipeline(MinMaxScaler(), LinearSVC(C=0.1)),
 }
-predicted = {name: model.fit(train_X, train_labels).predict(test_X) for name, model in classifiers.items()}
+predicted = {name: model.fit(X_train, train_labels).predict(X_test) for name, model in classifiers.items()}
 
 # %%
 # What comes out
 # --------------
-print(f"{len(images)} images x {train_X.shape[1]} columns: {1e6 * seconds / len(images):.1f} µs an image")
+print(f"{len(images)} images x {X_train.shape[1]} columns: {1e6 * seconds / len(images):.1f} µs an image")
 accuracies = {name: accuracy_score(test_labels, found) for name, found in predicted.items()}
 for name, accuracy in accuracies.items():
     print(f"{name}: {accuracy:.3f} of {len(test_labels)} test images")
 
 # %%
-# Columns have names and an order, so that a model can be asked what it looks at. Left: the share of each family in what
-# the forest's decisions gain. HOG has nine columns of ten. Right: its share, cell by cell; red
-# lines are those of the mean image.
+# Columns have names and an order, so that a model can be asked what it looks at. Left: the share of each family in
+# what the forest's decisions gain. HOG has nine columns of ten. Right: its share, cell by cell; red lines are those
+# of the mean image.
 families = {
     family: len(HandcraftedFeatures([family]).fit(images[:1]).get_feature_names_out())
     for family in ("zoning", "hog", "hu", "lbp", "skeleton", "contours", "run_lengths", "connectivity", "geometry")
@@ -130,8 +132,12 @@ plt.show()
 #    out = np.lib.format.open_memmap("emnist.npy", mode="w+", dtype=np.float32, shape=shape)
 #    transform_into(extractor, images, out)
 #
-# or, with labels and names of columns beside them, ``skimgfeat extract emnist-byclass-train-images-idx3-ubyte.gz
-# train.npz --features handcrafted --labels emnist-byclass-train-labels-idx1-ubyte.gz``.
+# The command line writes labels and the names of columns beside them:
+#
+# .. code-block:: shell
+#
+#    skimgfeat extract emnist-byclass-train-images-idx3-ubyte.gz train.npz --features handcrafted \
+#        --labels emnist-byclass-train-labels-idx1-ubyte.gz
 #
 # What differs from the notebook
 # ------------------------------
@@ -139,16 +145,17 @@ plt.show()
 #   moments, and finds some pixels of an empty corner. Here they are moments.
 # - Its zones drop the last rows and columns where a side is no multiple of 4, and its projections need square images.
 #   Here the zones share the pixels out, and images may have any shape; rows of pixels say theirs by ``image_shape``.
-# - Its foreground is what is above 0, which the gray paper of a scan is too: ``threshold`` is a number, or "otsu" as above.
-# - It divides by 255 where the largest pixel is above 1, and cuts 16 bits to 8, wrapping around. Here the type of the pixels
-#   tells their scale.
-# - An image that is None becomes zeros, of HOG a single one, and the row has another length than the others. Here it is an
-#   error that names the image, or a row of NaN.
+# - Its foreground is what is above 0, which the gray paper of a scan is too: ``threshold`` is a number, or "otsu" as
+#   above.
+# - It divides by 255 where the largest pixel is above 1, and cuts 16 bits to 8, wrapping around. Here the type of the
+#   pixels tells their scale.
+# - An image that is None becomes zeros, of HOG a single one, and the row has another length than the others. Here it
+#   is an error that names the image, or a row of NaN.
 # - ``n_jobs=None`` took all processors but one. Here it is what scikit-learn means: one.
-# - The rest is its definitions, column for column: HOG and LBP equal scikit-image's, a branch is a pixel of the skeleton
-#   with three neighbors or more, an empty row is a run of length 0.
+# - The rest is its definitions, column for column: HOG and LBP equal scikit-image's, a branch is a pixel of the
+#   skeleton with three neighbors or more, an empty row is a run of length 0.
 #
 # Read on
 # -------
-# :doc:`/user_guide/handcrafted` tells what each family is, :doc:`/auto_examples/plot_handcrafted_families` draws it and what
-# it is worth alone, :doc:`/user_guide/memory` is about memory maps and threads.
+# :doc:`/user_guide/handcrafted` tells what each family is, :doc:`/auto_examples/plot_handcrafted_families` draws it
+# and what it is worth alone, :doc:`/user_guide/memory` is about memory maps and threads.
