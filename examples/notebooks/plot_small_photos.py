@@ -72,7 +72,7 @@ def draw_digits():
 
 if "SKIMGFEAT_DATA" in os.environ:
     names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-    photos = load_benchmark_images(Path(os.environ["SKIMGFEAT_DATA"], "cifar10"), n_images=2500)
+    photos = load_benchmark_images(Path(os.environ["SKIMGFEAT_DATA"], "cifar10"), n_images=2000)
     X_train, y_train, X_test, y_test = photos.train_images, photos.train_labels, photos.test_images, photos.test_labels
     print("CIFAR-10, a part: ", end="")
 else:
