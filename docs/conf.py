@@ -53,7 +53,7 @@ sphinx_gallery_conf = {
     "reference_url": {"skimgfeat": None},
     "download_all_examples": False,
     "min_reported_time": 1,
-    "ignore_repr_types": "Display",
+    "nested_sections": True,
 }
 
 # The submodules with names that are public under the submodule's name only; all others are public as skimgfeat.NAME.
