@@ -1,9 +1,14 @@
 """Sphinx configuration. Everything is built from what is here and installed: nothing is fetched."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 
 import skimgfeat
+
+# Examples run on one thread of each library: threads that wait for a busy core spin, and what networks learn depends on
+# their number.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 project = "skimgfeat"
 author = "The skimgfeat developers"

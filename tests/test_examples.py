@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 NOTEBOOKS = Path(__file__).parents[1] / "examples" / "notebooks"
 PAGES = sorted(path.name for path in NOTEBOOKS.glob("plot_*.py"))
@@ -18,7 +19,7 @@ def run(monkeypatch, tmp_path, capsys):
     import matplotlib.pyplot as plt
 
     def run_page(name):
-        with matplotlib.rc_context({"backend": "agg"}):
+        with matplotlib.rc_context({"backend": "agg"}), threadpool_limits(1):
             names = runpy.run_path(str(NOTEBOOKS / name))
         return names, [plt.figure(number) for number in plt.get_fignums()], capsys.readouterr().out
 
