@@ -149,6 +149,7 @@ for index in np.flatnonzero(~is_training):
 for name, total in totals.items():
     print(f"{name}: {total / 3:.0f} correct matches a pair")
 scratch.cleanup()
+# sphinx_gallery_thumbnail_number = 2
 plt.show()
 
 # %%

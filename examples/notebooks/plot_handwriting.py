@@ -116,6 +116,7 @@ guesses = np.column_stack(list(predicted.values()))
 wrong = np.flatnonzero((guesses != test_labels[:, None]).any(axis=1))[:16]
 titles = [f"{test_labels[index]}: {', '.join(map(str, guesses[index]))}" for index in wrong]
 ImageGridDisplay.from_images(test_images[wrong], titles=titles, n_cols=8, cmap="gray_r")
+# sphinx_gallery_thumbnail_number = 2
 plt.show()
 
 # %%

@@ -157,6 +157,7 @@ for color, rows in (("C0", corners), ("C3", swapped)):
         ax.add_patch(Rectangle(box[:2] * size, *(box[2:] - box[:2]) * size, fill=False, color=color, linewidth=2))
 ax.set_axis_off()
 scratch.cleanup()
+# sphinx_gallery_thumbnail_number = 2
 plt.show()
 
 # %%

@@ -4,7 +4,7 @@ Classifiers of small photos
 
 A workshop goes through CIFAR-10, 60,000 photos of 32 x 32 pixels in ten classes, from a guess to a network: nearest
 neighbors and a random forest on pixels and on HOG, a multilayer perceptron, a small convolutional network, and at
-last the images that the network takes to be alike. What it measured, by six processes and a graphics card:
+last the images that the network takes to be alike. What it measured, with ``n_jobs=6``:
 
 ===================================  ==========  ===================================================
 the workshop                         accuracy    time
@@ -25,8 +25,8 @@ nothing is said; it is a loop over 60,000 images.
 # %%
 # The data
 # --------
-# Where the environment variable ``SKIMGFEAT_DATA`` names the folder of real data, these are 5,000 photos of CIFAR-10
-# to train on and 1,000 to test on. Otherwise they are scikit-learn's digits, inverted into pieces of photos: what
+# Where the environment variable ``SKIMGFEAT_DATA`` names the folder of real data, these are 2,000 photos of CIFAR-10
+# to train on and 400 to test on. Otherwise they are scikit-learn's digits, inverted into pieces of photos: what
 # counts is shape, and color only distracts, as a sky does behind a bird and an airplane.
 import os
 from pathlib import Path
@@ -145,6 +145,7 @@ index = SimilarityIndex().fit(features)
 titles = [names[label] for label in y_test]
 for query in (np.flatnonzero(y_test == label)[1] for label in (0, 3, 8)):
     SimilarityDisplay.from_estimator(index, features, X_test, query, labels=titles)
+# sphinx_gallery_thumbnail_number = 4
 plt.show()
 
 # %%
