@@ -69,6 +69,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "min_reported_time": 1,
     "nested_sections": True,
+    "capture_repr": ("_repr_html_",),
     "remove_config_comments": True,
 }
 

@@ -7,16 +7,16 @@ learns 64 principal components of their 128 numbers, projects every descriptor, 
 projections are longest, finds the range of each component, and rounds to a byte: 7 GB, 34 times less. Each step is a
 loop over all files that writes files again, and each file is pickled objects.
 
-============================================  =========================================================================
-the notebook                                  here
-============================================  =========================================================================
-OpenCV's SIFT, float32, a chunk after the     :class:`~skimgfeat.SIFT` through :func:`~skimgfeat.extract`: uint8 without
-other, by hand from ``START = 22000``         loss, a run that goes on where it was killed
-``IncrementalPCA.partial_fit`` on files       :class:`~skimgfeat.DescriptorCodec`: exact components and the ranges, from
-and percentiles, file by file                 a :class:`~skimgfeat.DescriptorStore` that reads some images at a time
-the longest 1,800 projections                 the best 1,800 keypoints, known before anything is projected
-one ``.npz`` of pickled objects, read whole   a store, or a flat copy that is mapped into memory
-============================================  =========================================================================
+==========================================  ===========================================================================
+the notebook                                here
+==========================================  ===========================================================================
+OpenCV's SIFT, float32, files by hand       :class:`~skimgfeat.SIFT` through :func:`~skimgfeat.extract`: uint8 without
+                                            loss, a run that goes on where it was killed
+``IncrementalPCA``, percentiles, by file    :class:`~skimgfeat.DescriptorCodec`: exact components and the ranges, from a
+                                            :class:`~skimgfeat.DescriptorStore` that reads some images at a time
+the longest 1,800 projections               the best 1,800 keypoints, known before anything is projected
+one ``.npz`` of pickled objects             a store, or a flat copy that is mapped into memory
+==========================================  ===========================================================================
 """
 
 # %%
