@@ -63,7 +63,7 @@ def test_plot_small_photos(run):
     assert accuracies["HOG, forest"] > accuracies["pixels, forest"]
     assert max(accuracies, key=accuracies.get) == "signed HOG and colors, ridge"
     assert names["within"] < 0.9 * names["between"]
-    assert len(figures) == 6
+    assert len(figures) == 4
     assert "digits on photos" in printed
 
 

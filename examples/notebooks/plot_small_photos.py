@@ -146,8 +146,10 @@ fig.colorbar(drawn, label="mean distance")
 # The images most and least like one, to the network. An image does not find itself.
 index = SimilarityIndex().fit(features)
 titles = [names[label] for label in y_test]
-for query in (np.flatnonzero(y_test == label)[1] for label in (0, 3, 8)):
-    SimilarityDisplay.from_estimator(index, features, X_test, query, labels=titles)
+fig, axes = plt.subplots(3, 1, figsize=(8, 10), layout="constrained")
+for ax, label in zip(axes, (0, 3, 8), strict=True):
+    query = np.flatnonzero(y_test == label)[1]
+    SimilarityDisplay.from_estimator(index, features, X_test, query, labels=titles, ax=ax)
 # sphinx_gallery_thumbnail_number = 4
 plt.show()
 
