@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml README.md LICENSE $(shell find skimgfeat -name '*.py' -o -path '*/report_page/*' -o -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs linkcheck bench clean
 
 demo: $(VENV)/.demo-installed
 	$(BIN)/skimgfeat demo
@@ -22,6 +22,9 @@ lint: $(VENV)/.all-installed
 
 docs: $(VENV)/.all-installed
 	$(BIN)/sphinx-build -n -W --keep-going -b html docs docs/_build/html
+
+linkcheck: $(VENV)/.all-installed
+	$(BIN)/sphinx-build -D plot_gallery=0 -b linkcheck docs docs/_build/linkcheck
 
 bench: $(VENV)/.all-installed
 	$(BIN)/python tests/benchmarks/bench_handcrafted.py

@@ -1,9 +1,14 @@
 """Sphinx configuration. Everything is built from what is here and installed: nothing is fetched."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 
 import skimgfeat
+
+# Examples run on one thread of each library: threads that wait for a busy core spin, and what networks learn depends on
+# their number.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 project = "skimgfeat"
 author = "The skimgfeat developers"
@@ -25,7 +30,17 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"skimgfeat {release}"
 html_static_path = ["_static"]
 html_show_sourcelink = False
+html_css_files = ["site.css"]
 html_theme_options = {"show_nav_level": 2, "navigation_with_keys": False}
+# Pages without pages below them.
+html_sidebars = {page: [] for page in ("getting_started", "benchmarks", "developer_guide", "changelog")}
+
+# make linkcheck, which needs the network, and is no part of .ci/run.
+linkcheck_timeout = 20
+linkcheck_retries = 2
+linkcheck_workers = 4
+linkcheck_anchors = True
+linkcheck_ignore = [r"https?://(localhost|127\.0\.0\.1|example\.org)"]
 
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 
@@ -53,11 +68,13 @@ sphinx_gallery_conf = {
     "reference_url": {"skimgfeat": None},
     "download_all_examples": False,
     "min_reported_time": 1,
-    "ignore_repr_types": "Display",
+    "nested_sections": True,
+    "capture_repr": ("_repr_html_",),
+    "remove_config_comments": True,
 }
 
 # The submodules with names that are public under the submodule's name only; all others are public as skimgfeat.NAME.
-_SUBMODULES = ("skimgfeat.datasets", "skimgfeat.io", "skimgfeat.jobs")
+_SUBMODULES = ("skimgfeat.datasets", "skimgfeat.io", "skimgfeat.jobs", "skimgfeat.recipes")
 
 
 def write_api_reference(app, config):

@@ -1,6 +1,8 @@
 """Tables as text and as reStructuredText."""
 
+import os
 import platform
+from datetime import date
 from importlib.metadata import version
 
 from skimgfeat.kernels import instruction_set
@@ -9,12 +11,12 @@ from skimgfeat.kernels import instruction_set
 def print_tables(tables, path, *, about, packages):
     """Print tables, each (caption, header, rows of values); write them as reStructuredText too where path is given.
 
-    ``about`` and a line on instruction set and versions stand before them.
+    ``about`` and a line on date, instruction set and versions stand before them.
     """
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     about = (
-        f"{about} Instruction set {instruction_set}, {platform.machine()}, Python {platform.python_version()}, "
-        f"{versions}."
+        f"{about} Measured on {date.today()} on {os.cpu_count()} cores. Instruction set {instruction_set}, "
+        f"{platform.machine()}, Python {platform.python_version()}, {versions}."
     )
     print(about)
     for caption, header, rows in tables:
