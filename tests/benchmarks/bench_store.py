@@ -35,11 +35,6 @@ def chunks(arrays, size):
     return [arrays[start : start + size] for start in range(0, len(arrays), size)]
 
 
-def afresh(function, folder):
-    """Return the function of no arguments that calls one with a new folder: older files take time to go."""
-    return lambda: function(tempfile.mkdtemp(dir=folder))
-
-
 def write_npz(folder, codes, chunk_size):
     """Write as the notebook does, pickled objects in a compressed archive."""
     for number, part in enumerate(chunks(codes, chunk_size)):
@@ -66,7 +61,7 @@ def write_chunks(folder, codes, chunk_size, compression):
     import pyarrow as pa
 
     layout, job = layout_of(codes[:1], "list", None), JobFolder(folder)
-    Path(folder, "chunks").mkdir()
+    Path(folder, "chunks").mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(chunks(codes, chunk_size)):
         n_items = len(part)
         table = pa.table(
@@ -113,20 +108,18 @@ def compare(folder, descriptors, size, repeats):
     wanted = np.random.default_rng(0).choice(len(codes), min(_READ, len(codes)), replace=False).tolist()
     places = {name: os.path.join(folder, name) for name in ("npz", "none", "zstd", "flat")}
     os.mkdir(places["npz"])
-    write_npz(places["npz"], codes, size)
-    writers = {"npz": afresh(partial(write_npz, codes=codes, chunk_size=size), folder)}
+    writers = {"npz": partial(write_npz, places["npz"], codes, size)}
     readers = {"npz": partial(read_npz, places["npz"], wanted, size)}
     for compression in ("none", "zstd"):
-        # Read from real stores.
+        # Read from real stores; write beside them.
         with parallel_config("threading"):
             extract(codec, descriptors, places[compression], compression=compression, chunk_size=size, progress=False)
-        writers[compression] = afresh(
-            partial(write_chunks, codes=codes, chunk_size=size, compression=compression), folder
-        )
+        beside = places[compression] + "-written"
+        os.mkdir(beside)
+        writers[compression] = partial(write_chunks, beside, codes, size, compression)
         readers[compression] = partial(read_store, places[compression], wanted)
     store = DescriptorStore(places["none"])
-    store.export(places["flat"])
-    writers["flat"] = afresh(store.export, folder)
+    writers["flat"] = partial(store.export, places["flat"])
     readers["flat"] = partial(read_flat, places["flat"], wanted)
     written = measure({name: (function, 1) for name, function in writers.items()}, repeats)
     for read in readers.values():
