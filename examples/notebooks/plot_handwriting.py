@@ -122,8 +122,8 @@ plt.show()
 # %%
 # All of EMNIST
 # -------------
-# Its features take 4.7 GB, more than many a machine has to spare. They go to a file that is mapped into memory, in 16
-# seconds on one thread and with 59 MB beside the images (:doc:`/benchmarks`):
+# Its features take 4.7 GB, more than many a machine has to spare. They go to a file that is mapped into memory, in 18
+# seconds on one thread and with one megabyte beside the images (:doc:`/benchmarks`):
 #
 # .. code-block:: python
 #

@@ -38,7 +38,7 @@ from skimage import data
 from sklearn.datasets import load_sample_images
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import RidgeClassifier
-from sklearn.metrics import accuracy_score, f1_score, pairwise_distances
+from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline, make_union
@@ -48,11 +48,13 @@ from skimgfeat import (
     HOG,
     ColorGrid,
     ConvNetClassifier,
+    DistanceMatrixDisplay,
     Flatten,
     ImageGridDisplay,
     Resize,
     SimilarityDisplay,
     SimilarityIndex,
+    TrainingHistoryDisplay,
 )
 from skimgfeat.datasets import load_digits
 from skimgfeat.recipes import load_benchmark_images
@@ -112,7 +114,7 @@ for name, accuracy in accuracies.items():
     print(f"{name:30} accuracy {accuracy:.3f}   F1 {f1_score(y_test, predicted[name], average='macro'):.3f}")
 
 # %%
-# Left: the same as bars. Right: what the network was trained on, and what it was watched on.
+# Left: the same as bars. Right: the loss of the network on what it was trained on, and on what it was watched on.
 network = models["convolutional network"]
 fig, axes = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained", width_ratios=(1.4, 1))
 bars = axes[0].barh(list(accuracies), list(accuracies.values()), color=["C0"] * 6 + ["C1"])
@@ -120,27 +122,17 @@ axes[0].bar_label(bars, fmt="%.3f", padding=3)
 axes[0].axvline(0.1, color="0.5", linewidth=1, linestyle=":")
 axes[0].invert_yaxis()
 axes[0].set(xlim=(0, 1.15 * max(accuracies.values())), title="accuracy on test images (dotted: a guess)")
-epochs = np.arange(1, 1 + len(network.history_["train_loss"]))
-axes[1].plot(epochs, network.history_["train_loss"], color="0.6", label="training")
-axes[1].plot(epochs, network.history_["valid_loss"], color="C0", label="held out")
-axes[1].set(xlabel="epoch", title="loss of the network")
-axes[1].legend(frameon=False)
-for ax in axes:
-    ax.spines[["top", "right"]].set_visible(False)
+axes[0].spines[["top", "right"]].set_visible(False)
+TrainingHistoryDisplay.from_estimator(network, panels=["loss"], ax=axes[1])
 
 # %%
 # ``transform`` of the network gives its last layer but one, 84 numbers. The better it tells classes apart, the closer
 # images of one class lie together there: the mean distance of test images, class by class.
 features = network.transform(X_test)
-members = [features[y_test == label] for label in range(10)]
-distances = np.array([[pairwise_distances(first, second).mean() for second in members] for first in members])
-within, between = np.diagonal(distances).mean(), distances[~np.eye(10, dtype=bool)].mean()
+display = DistanceMatrixDisplay.from_features(features, labels=y_test, display_labels=names, per="class")
+same = np.eye(10, dtype=bool)
+within, between = display.distances[same].mean(), display.distances[~same].mean()
 print(f"mean distance within a class {within:.1f}, between two {between:.1f}")
-fig, ax = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
-drawn = ax.imshow(distances, cmap="viridis")
-ax.set_xticks(range(10), names, rotation=40, ha="right")
-ax.set_yticks(range(10), names)
-fig.colorbar(drawn, label="mean distance")
 
 # %%
 # The images most and least like one, to the network. An image does not find itself.

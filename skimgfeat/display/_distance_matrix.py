@@ -230,7 +230,7 @@ class DistanceMatrixDisplay:
         ImportError
             Without matplotlib.
         """
-        n_rows, name = _num_samples(X), metric if isinstance(metric, str) else getattr(metric, "__name__", "distance")
+        n_rows, name = _num_samples(X), metric if isinstance(metric, str) else getattr(metric, "__name__", "own")
         codes, names = (None, []) if labels is None else _check_labels(labels, display_labels, n_rows)
         if check_choice(_OWNER, "per", per, ("row", "class")) == "class":
             if codes is None:
@@ -286,7 +286,8 @@ class DistanceMatrixDisplay:
         if colorbar:
             # As high as the matrix, in a figure of its own.
             size = {"fraction": 0.046, "pad": 0.04}
-            self.colorbar_ = ax.figure.colorbar(self.image_, ax=ax, label=self.metric or "", extend=extend, **size)
+            label = "distance" if self.metric is None else f"{self.metric} distance"
+            self.colorbar_ = ax.figure.colorbar(self.image_, ax=ax, label=label, extend=extend, **size)
         ends = np.array(self.borders or []) - 0.5
         lines = [[(end, -0.5), (end, n_rows - 0.5)] for end in ends] + [
             [(-0.5, end), (n_rows - 0.5, end)] for end in ends

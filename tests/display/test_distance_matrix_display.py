@@ -38,7 +38,7 @@ def test_rows_are_ordered_by_class(metric, rows):
     lines = np.array(display.borders_.get_segments())
     assert_allclose(sorted(lines[:2, :, 0].ravel()), [3.5, 3.5, 6.5, 6.5])
     assert_allclose(sorted(lines[2:, :, 1].ravel()), [3.5, 3.5, 6.5, 6.5])
-    assert display.colorbar_.ax.get_ylabel() == metric
+    assert display.colorbar_.ax.get_ylabel() == f"{metric} distance"
 
 
 def test_the_order_given_can_be_kept(rows):
@@ -90,7 +90,7 @@ def test_means_of_classes(n_rows):
         else:
             assert_allclose(value, np.nanmean(pairs))
             assert_allclose(float(shown), value, rtol=5e-3)
-    assert display.colorbar_.ax.get_ylabel() == "mean cityblock"
+    assert display.colorbar_.ax.get_ylabel() == "mean cityblock distance"
 
 
 def test_values_are_read_on_their_colors():
