@@ -16,6 +16,9 @@ _LEAST_COLUMNS = 128
 _LARGEST_PART = 6
 _MOST_COMPONENTS = 512
 _LEFT_OUT = 0.04
+# Rows are moved where their center is so many times as far from zero as they are from it: the rounding of products goes
+# by distances from zero.
+_FAR = 4
 # Beyond, squares leave float32.
 _LARGEST = 1e15
 
@@ -33,10 +36,10 @@ def check_rows(owner, values, name="X"):
 
 
 class Projection(NamedTuple):
-    """A point, and orthonormal axes through it as columns, both float64."""
+    """A point, and orthonormal axes through it as columns, both float64; without axes, rows are moved only."""
 
     center: np.ndarray
-    axes: np.ndarray
+    axes: np.ndarray | None
 
 
 class Rows(NamedTuple):
@@ -90,28 +93,35 @@ def to_distances(halves, metric):
 
 
 def find_projection(values, metric):
-    """Return the Projection that makes products quick, or None where none keeps enough of the variance.
+    """Return the Projection that makes products quick, or bounds close, or None where none does.
 
     Which one it is changes no distance, only how many have to be settled one by one.
     """
-    n_rows, n_columns = values.shape
-    if n_rows < _LEAST_ROWS or n_columns < _LEAST_COLUMNS:
-        return None
-    sample = prepare(np.ascontiguousarray(values[:: n_rows // _LEAST_ROWS]), metric)
+    sample = prepare(np.ascontiguousarray(values[:: max(1, len(values) // _LEAST_ROWS)]), metric)
     rows = (sample.values * sample.scale[:, np.newaxis]).astype(np.float32)
-    center = rows.mean(axis=0)
-    rows -= center
+    center = rows.mean(axis=0, dtype=np.float64)
+    rows -= center.astype(np.float32)
+    variance = np.einsum("ij,ij->", rows, rows, dtype=np.float64)
+    axes = None
+    if len(values) >= _LEAST_ROWS and values.shape[1] >= _LEAST_COLUMNS:
+        axes = _axes_that_keep_enough(rows)
+    is_far = center @ center * len(rows) > _FAR**2 * variance
+    return Projection(center, axes) if axes is not None or (is_far and values.dtype != np.float64) else None
+
+
+def _axes_that_keep_enough(rows):
+    """Return principal axes of centered rows that leave next to nothing of their variance out; None if too many do."""
     # To a scale that sums of squares bear in float32; it turns no axis.
-    rows /= max(np.abs(rows).max(), np.finfo(np.float32).tiny)
+    rows = rows / max(np.abs(rows).max(), np.finfo(np.float32).tiny)
     variance = np.einsum("ij,ij->", rows, rows, dtype=np.float64)
     with one_blas_thread():
-        axes = _principal_axes(rows, min(_MOST_COMPONENTS, n_columns // _LARGEST_PART))
+        axes = _principal_axes(rows, min(_MOST_COMPONENTS, rows.shape[1] // _LARGEST_PART))
         kept = np.cumsum(((rows @ axes) ** 2).sum(axis=0, dtype=np.float64))
     n_axes = int(np.searchsorted(kept, (1 - _LEFT_OUT) * variance)) + 1
     if n_axes > len(kept):
         return None
     # Orthonormal to float64's precision, which the bounds count on.
-    return Projection(center.astype(np.float64), np.linalg.qr(axes[:, :n_axes].astype(np.float64))[0])
+    return np.linalg.qr(axes[:, :n_axes].astype(np.float64))[0]
 
 
 def _principal_axes(rows, n_axes):
@@ -127,15 +137,20 @@ def _project(values, scale, projection, n_jobs):
     """Return the stand-ins of rows: their coordinates along the axes, then their distance from the axes' plane.
 
     The distances of two rows from the plane differ by no more than what the axes leave out of the rows' difference, so
-    that stand-ins are never farther from each other than the rows.
+    that stand-ins are never farther from each other than the rows. Without axes, coordinates are those of the columns,
+    and the plane is everywhere.
     """
-    out = np.empty((len(values), projection.axes.shape[1] + 1), dtype=np.float32)
+    n_axes = values.shape[1] if projection.axes is None else projection.axes.shape[1]
+    out = np.empty((len(values), n_axes + 1), dtype=np.float32)
     blocks = list(_blocks(values))
 
     def fill(part):
         for block in blocks[part]:
             rows = values[block] * scale[block, np.newaxis]
             rows -= projection.center
+            if projection.axes is None:
+                out[block, :-1], out[block, -1] = rows, 0
+                continue
             along = rows @ projection.axes
             out[block, :-1] = along
             left = np.einsum("ij,ij->i", rows, rows) - np.einsum("ij,ij->i", along, along)

@@ -77,7 +77,8 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     The rows are kept as they are given, uint8, float32 or float64 (other types become float64), without a copy where X
     is a contiguous array: do not change it. A memory map is read block by block. Beside X and the results, "exact"
     takes some tens of megabytes a thread; and where coordinates along few axes pay, at most 2 KB for each row, about
-    a sixth of X in float32.
+    a sixth of X in float32. Rows that lie far from zero, for the distances between them, are copied once, as float32
+    around their mean: products of the others would round too much.
 
     The bounds: with P the projection on orthonormal axes through the mean and r the distance from their plane, two rows
     are no nearer than the root of ``|Px - Py|**2 + (r(x) - r(y))**2``, and no farther than with a plus. The axes, the

@@ -104,10 +104,7 @@ class Sample:
 
 
 def prepare_rows(rows, standardize):
-    """Return rows as they are compared: bytes, or float64.
-
-    That changes no distance, but far from zero, as of columns with a large mean, float32 bounds few of them.
-    """
+    """Return rows as they are compared: bytes, or float64."""
     rows = np.stack(rows)
     if rows.dtype == np.uint8 and not standardize:
         return rows

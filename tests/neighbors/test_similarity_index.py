@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from skimgfeat import SimilarityIndex
 from skimgfeat.datasets import load_digits
 from skimgfeat.neighbors._rows import find_projection, prepare
-from skimgfeat.neighbors._search import _Screen, nearest
+from skimgfeat.neighbors._search import _Screen, nearest, settle
 
 METRICS = ["euclidean", "cosine"]
 DTYPES = [np.uint8, np.float32, np.float64]
@@ -139,6 +139,23 @@ def test_of_equal_distances_the_first_row_comes_first(dtype, noise, farthest):
     expected = np.lexsort((np.broadcast_to(np.arange(160), exact.shape), -exact if farthest else exact))[:, :10]
     assert_array_equal(indices, expected)
     assert (distances[:, 0] == distances[:, 3]).all()
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_few_pairs_are_settled_of_rows_far_from_zero(metric, monkeypatch):
+    """As where one column, an area, is thousands in every row, and all others are shares."""
+    random = np.random.default_rng(0)
+    rows = np.hstack([np.full((500, 1), 4000), random.random((500, 300))]).astype(np.float32)
+    settled = []
+
+    def count(queries, rows, i, j):
+        settled.append(len(i))
+        return settle(queries, rows, i, j)
+
+    monkeypatch.setattr("skimgfeat.neighbors._search.settle", count)
+    found = SimilarityIndex(5, metric).fit(rows).kneighbors(rows[:50])
+    assert_finds(found, all_distances(rows[:50], rows, metric), 5)
+    assert sum(settled) < 50 * 500 / 10
 
 
 @pytest.mark.usefixtures("small")
