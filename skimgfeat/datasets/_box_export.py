@@ -14,7 +14,7 @@ from PIL import Image
 from skimgfeat.datasets._boxes import FLAGS
 from skimgfeat.io import atomic_write
 from skimgfeat.io._files import TEMPORARY_PREFIX
-from skimgfeat.io._parquet import import_pyarrow
+from skimgfeat.io._parquet import import_pyarrow, rows_as_table, side_by_side
 from skimgfeat.io._tables import escape_cell
 from skimgfeat.jobs._readers import iter_chunks
 
@@ -167,7 +167,7 @@ def _write_csv(chunks, output):
         for number, (boxes, images) in enumerate(chunks):
             others = [name for name in _WIDE_NAMES if name in boxes]
             if number == 0:
-                _write_row(file, _wide_header(images, others))
+                _write_row(file, ["ImageID", *_pixel_names(images), *map(_WIDE_NAMES.get, others)])
             for image, image_id, *values in zip(images, boxes["image_id"], *map(boxes.get, others), strict=True):
                 pixels = b",".join(map(digits.__getitem__, image.tobytes()))
                 _write_row(file, [image_id], end=",")
@@ -175,9 +175,8 @@ def _write_csv(chunks, output):
                 _write_row(file, values)
 
 
-def _wide_header(images, others):
-    pixels = [f"p{number}" for number in range(images[:1].size)]
-    return ["ImageID", *pixels, *map(_WIDE_NAMES.get, others)]
+def _pixel_names(images):
+    return [f"p{number}" for number in range(images[:1].size)]
 
 
 def _write_row(file, values, end="\n"):
@@ -193,10 +192,11 @@ def _write_parquet(chunks, output):
     with atomic_write(output) as file, ExitStack() as stack:
         for boxes, images in _merge(chunks):
             others = [name for name in _WIDE_NAMES if name in boxes]
-            pixels = np.ascontiguousarray(images.reshape(len(images), -1).T)
-            texts = {"image_id": pa.string(), "label": pa.string()}
-            ends = [pa.array(boxes[name], texts.get(name, pa.bool_())) for name in ("image_id", *others)]
-            table = pa.table([ends[0], *map(pa.array, pixels), *ends[1:]], names=_wide_header(images, others))
+            ids = pa.table({"ImageID": pa.array(boxes["image_id"], pa.string())})
+            pixels = rows_as_table(images.reshape(len(images), -1), _pixel_names(images))
+            kinds = [pa.string() if name == "label" else pa.bool_() for name in others]
+            told = {_WIDE_NAMES[name]: pa.array(boxes[name], kind) for name, kind in zip(others, kinds, strict=True)}
+            table = side_by_side(ids, pixels, pa.table(told))
             if writer is None:
                 # A dictionary for each of 49,152 columns takes gigabytes.
                 options = {

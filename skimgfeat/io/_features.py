@@ -8,7 +8,7 @@ import numpy as np
 
 from skimgfeat._validation import check_integer
 from skimgfeat.io._files import atomic_write
-from skimgfeat.io._parquet import import_pyarrow
+from skimgfeat.io._parquet import import_pyarrow, rows_as_table, side_by_side
 
 _OWNER = "write_features"
 _LABEL_COLUMN = "label"
@@ -140,20 +140,17 @@ def _write_npz(file, batches, names, n_samples, y):
 
 def _write_parquet(file, batches, names, n_samples, y):
     pa = import_pyarrow(_OWNER)
-    fields = [pa.field(name, pa.float32()) for name in names]
-    if y is not None:
-        if _LABEL_COLUMN in names:
-            raise ValueError(f"{_OWNER}: no feature may be named {_LABEL_COLUMN!r}, the column of the labels.")
-        fields.append(pa.field(_LABEL_COLUMN, pa.array(y[:0]).type))
-    schema = pa.schema(fields)
+    if y is not None and _LABEL_COLUMN in names:
+        raise ValueError(f"{_OWNER}: no feature may be named {_LABEL_COLUMN!r}, the column of the labels.")
+    labels = pa.table({} if y is None else {_LABEL_COLUMN: pa.array(y)})
+    no_rows = rows_as_table(np.empty((0, len(names)), np.float32), names)
     start = 0
+    schema = side_by_side(no_rows, labels.slice(0, 0)).schema
     with pa.parquet.ParquetWriter(file, schema, use_dictionary=False, write_page_checksum=True) as writer:
         for rows in batches:
-            columns = [pa.array(column) for column in np.ascontiguousarray(rows.T)]
-            if y is not None:
-                columns.append(pa.array(y[start : start + len(rows)], type=schema.field(_LABEL_COLUMN).type))
+            table = side_by_side(rows_as_table(rows, names), labels.slice(start, len(rows)))
             start += len(rows)
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema), row_group_size=max(1, len(rows)))
+            writer.write_table(table, row_group_size=max(1, len(rows)))
 
 
 _WRITERS = {".npy": _write_npy, ".npz": _write_npz, ".parquet": _write_parquet}

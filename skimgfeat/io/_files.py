@@ -52,7 +52,7 @@ def atomic_write(path):
     Yields
     ------
     file : binary file object
-        Open for writing.
+        Open for writing, and for reading what is written.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def atomic_write(path):
         raise FileNotFoundError(f"Cannot write {str(path)!r}: its folder does not exist. Create the folder first.")
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "x+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -10,6 +10,7 @@ from sklearn.utils.validation import _num_samples
 from threadpoolctl import threadpool_limits
 
 from skimgfeat.io import ImageError
+from skimgfeat.io._parquet import side_by_side
 from skimgfeat.jobs._account import ERROR, OK, PARTIAL
 from skimgfeat.jobs._folder import JobFolder
 from skimgfeat.jobs._items import escape, item_columns
@@ -176,8 +177,7 @@ def _make_table(job, start, items, features, failures, notes):
     columns["message"] = pa.array([escape(messages.get(place, "")) for place in range(len(items))], pa.string())
     if items.columns is not None:
         columns.update(zip(items.columns.column_names, items.columns.columns, strict=True))
-    columns.update(job.layout.columns(features))
-    table = pa.table(columns)
+    table = side_by_side(pa.table(columns), job.layout.table(features))
     if job.on_error == "skip":
         table = table.filter(pa.array([status != ERROR for status in statuses]))
     return table, summary

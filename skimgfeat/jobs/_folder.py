@@ -18,6 +18,8 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 from skimgfeat.io import atomic_write
@@ -115,23 +117,30 @@ class JobFolder:
         ``group_rows`` is how many rows can be read without the others, None for all. Nothing in the file depends on
         when or where it is written.
         """
-        pa = import_pyarrow("JobFolder")
-        buffer = pa.BufferOutputStream()
-        pa.parquet.write_table(
+        write_parquet = partial(
+            import_pyarrow("JobFolder").parquet.write_table,
             table,
-            buffer,
             row_group_size=group_rows or max(1, len(table)),
             compression=compression,
             use_dictionary=False,
             write_statistics=False,
             write_page_checksum=True,
         )
-        data = memoryview(buffer.getvalue())
-        # The disk and the hash take the same time, and need not wait for each other.
-        with ThreadPoolExecutor(1) as pool:
-            digest = pool.submit(hashlib.sha256, data)
-            self.write(name, data)
-        return digest.result().hexdigest()
+        if self.is_remote:
+            buffer = BytesIO()
+            write_parquet(buffer)
+            self.write(name, buffer.getvalue())
+            return hashlib.sha256(buffer.getvalue()).hexdigest()
+        with atomic_write(self.place(name)) as file:
+            write_parquet(file)
+            file.flush()
+            # The disk and the hash take the same time, and need not wait for each other.
+            with ThreadPoolExecutor(1) as pool:
+                synced = pool.submit(os.fsync, file.fileno())
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256")
+                synced.result()
+        return digest.hexdigest()
 
     @contextmanager
     def open_parquet(self, name, metadata=None):

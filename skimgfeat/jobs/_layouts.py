@@ -1,10 +1,13 @@
 """How the features of an item stand in a chunk file: as a row, an array of any length, or an image."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+
+from skimgfeat.io._parquet import rows_as_table, without_nulls
 
 _OWNER = "extract"
 # Of descriptors read one image at a time, a row group is the least that can be read; each costs 2 KB in its file.
@@ -54,13 +57,14 @@ class Rows:
         """Return how many rows of a chunk file are read together: None, all."""
         return None
 
-    def columns(self, rows):
-        """Return the columns of a chunk file, a dict of pyarrow arrays."""
+    def table(self, rows):
+        """Return the features of a chunk file as a pyarrow table."""
         import pyarrow as pa
 
-        if not self.wide:
-            return {"features": pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), self.n_columns)}
-        return dict(zip(self.names, map(pa.array, np.ascontiguousarray(rows.T)), strict=True))
+        if self.wide:
+            return rows_as_table(rows, self.names)
+        kind = pa.list_(pa.field("element", pa.float32(), nullable=False), self.n_columns)
+        return without_nulls({"features": pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), type=kind)})
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,8 @@ class Ragged:
         """Return how many rows of a chunk file are read together: as many as take half a megabyte, or one."""
         return max(1, _GROUP_BYTES * len(arrays) // max(1, sum(array.nbytes for array in arrays)))
 
-    def columns(self, arrays):
-        """Return the columns of a chunk file, a dict of pyarrow arrays: count, hash and bytes."""
+    def table(self, arrays):
+        """Return the features of a chunk file as a pyarrow table: count, hash and bytes."""
         import pyarrow as pa
 
         values = [array.reshape(-1).view(np.uint8) for array in arrays]
@@ -130,11 +134,21 @@ class Ragged:
             pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(np.array([0, len(value)])), pa.py_buffer(value)])
             for value in values
         ]
-        return {
+        # Half of them on another thread: they take as long to hash as to write.
+        half = len(values) // 2
+        with ThreadPoolExecutor(1) as pool:
+            others = pool.submit(_hash_all, values[half:])
+            hashes = _hash_all(values[:half]) + others.result()
+        columns = {
             "count": pa.array([len(array) for array in arrays], pa.int32()),
-            "sha256": pa.array([hashlib.sha256(value).hexdigest() for value in values], pa.string()),
+            "sha256": pa.array(hashes, pa.string()),
             "descriptors": pa.chunked_array(pieces, kind),
         }
+        return without_nulls(columns)
+
+
+def _hash_all(values):
+    return [hashlib.sha256(value).hexdigest() for value in values]
 
 
 @dataclass(frozen=True)
@@ -186,8 +200,8 @@ class Images:
         """Return how many rows of a chunk file are read together: None, all."""
         return None
 
-    def columns(self, images):
-        """Return the columns of a chunk file, a dict of pyarrow arrays."""
+    def table(self, images):
+        """Return the images of a chunk file as a pyarrow table."""
         import pyarrow as pa
 
         # Copied once: a chunk is large.
@@ -196,7 +210,8 @@ class Images:
         for place in np.flatnonzero(is_there):
             pixels[place] = images[place]
         buffers = [pa.py_buffer(np.packbits(is_there, bitorder="little")), pa.py_buffer(pixels)]
-        return {"image": pa.FixedSizeBinaryArray.from_buffers(pa.binary(self.item_bytes), len(images), buffers)}
+        column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(self.item_bytes), len(images), buffers)
+        return pa.table({"image": column})
 
 
 def layout_of(features, layout, names_of):

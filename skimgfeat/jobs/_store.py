@@ -84,9 +84,9 @@ class DescriptorStore(Sequence):
             )
         ((descr, self.tail),) = kinds
         self.dtype = descr_to_dtype(descr)
+        places, columns = zip(*[part.read_columns(number) for number, part in enumerate(self._parts)], strict=True)
         # Where each image stands: (part, chunk, row).
-        self._places = np.concatenate([part.places(number) for number, part in enumerate(self._parts)])
-        columns = [part.read_columns() for part in self._parts]
+        self._places = np.concatenate(places)
         self._columns = {
             name: np.array([value for part in columns for value in part[name]], dtype=object) for name in _COLUMNS
         }
@@ -287,30 +287,24 @@ class _Part:
         self.descr = _freeze(job["features"]["descr"])
         self.tail = tuple(job["features"]["tail"])
         self._chunks = folder.chunk_numbers()
-        self._sizes = [self._count_items(number) for number in self._chunks]
         self._metadata = (None, None)  # of the chunk that was read last: its number, and its file's
 
-    def read_columns(self):
-        """Return what is known of each image beside its descriptors, a dict of lists."""
+    def read_columns(self, part_number):
+        """Return (part, chunk, row) for each image, and what is known of it beside its descriptors, a dict of lists."""
         tables = [self._read_items(number) for number in self._chunks]
+        places = [
+            (part_number, chunk, row)
+            for chunk, table in zip(self._chunks, tables, strict=True)
+            for row in range(len(table))
+        ]
         # A run over arrays has no paths.
-        return {
+        columns = {
             name: [value for table in tables for value in table[name].to_pylist()]
             if name in tables[0].column_names
-            else [""] * sum(self._sizes)
+            else [""] * len(places)
             for name in _COLUMNS
         }
-
-    def places(self, part_number):
-        """Return (part, chunk, row) for each image."""
-        return np.array(
-            [
-                (part_number, chunk, row)
-                for chunk, size in zip(self._chunks, self._sizes, strict=True)
-                for row in range(size)
-            ],
-            dtype=np.int64,
-        ).reshape(-1, 3)
+        return np.array(places, dtype=np.int64).reshape(-1, 3), columns
 
     def read_group(self, chunk, row):
         """Return the rows of a file that are read together with one, a range, and their descriptors' bytes."""
@@ -322,13 +316,10 @@ class _Part:
             values = file.read_row_group(group, columns=["descriptors"], use_threads=False)["descriptors"]
         return range(group * size, group * size + len(values)), values
 
-    def _count_items(self, chunk):
-        with self._reading(chunk) as file:
-            return file.metadata.num_rows
-
     def _read_items(self, chunk):
         with self._reading(chunk) as file:
-            return file.read(columns=[name for name in _COLUMNS if name in file.schema_arrow.names])
+            columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
+            return file.read(columns=columns, use_threads=False)
 
     @contextmanager
     def _reading(self, chunk, metadata=None):

@@ -8,7 +8,7 @@ from io import TextIOWrapper
 import numpy as np
 
 from skimgfeat.io import atomic_write
-from skimgfeat.io._parquet import import_pyarrow
+from skimgfeat.io._parquet import import_pyarrow, rows_as_table, side_by_side
 from skimgfeat.io._tables import escape_cell
 
 
@@ -26,9 +26,7 @@ def write_table(path, batches, names):
 
 def as_wide_table(items, rows, names):
     """Return the columns of the items and one a feature as a pyarrow table."""
-    pa = import_pyarrow("as_wide_table")
-    columns = dict(zip(items.column_names, items.columns, strict=True))
-    return pa.table({**columns, **dict(zip(names, map(pa.array, np.ascontiguousarray(rows.T)), strict=True))})
+    return side_by_side(items, rows_as_table(rows, names))
 
 
 def write_csv_rows(file, batches, names):

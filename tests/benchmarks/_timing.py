@@ -22,17 +22,20 @@ class Cost(NamedTuple):
     wall: float
 
 
-def measure(sides, repeats):
+def measure(sides, repeats, prepare=lambda: None):
     """Return the median cost of each side.
 
     ``sides`` maps a name to (function, number of images the function works on). Every side is run once unmeasured;
-    then they take turns, so that a change in what else the machine does meets all of them.
+    then they take turns, so that a change in what else the machine does meets all of them. ``prepare()`` is called
+    before each turn, unmeasured.
     """
     for function, _ in sides.values():
+        prepare()
         function()
     costs = {name: [] for name in sides}
     for _ in range(repeats):
         for name, (function, count) in sides.items():
+            prepare()
             cpu, wall = time.process_time(), time.perf_counter()
             function()
             costs[name].append(((time.process_time() - cpu) / count, (time.perf_counter() - wall) / count))

@@ -4,12 +4,14 @@
 
 The codes are those of SIFT descriptors, 1,800 at most, of the paintings and photos that SKIMGFEAT_DATA names, each
 resized to 0.8 megapixels; without it, of pieces of scikit-image's photos. Both sides get them in memory and write a
-file for as many images; a chunk of a store is hashed and synced to the disk. Reading begins with opening.
+new file for as many images; a chunk of a store is hashed and synced to the disk. Reading begins with opening, and ends
+with arrays whose every byte was read.
 """
 
 import argparse
 import math
 import os
+import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,7 @@ from joblib import parallel_config
 
 from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, FlatDescriptors, extract
 from skimgfeat.io import decode_image
+from skimgfeat.io._parquet import side_by_side
 from skimgfeat.jobs._folder import JobFolder
 from skimgfeat.jobs._layouts import layout_of
 
@@ -37,6 +40,7 @@ def chunks(arrays, size):
 
 def write_npz(folder, codes, chunk_size):
     """Write as the notebook does, pickled objects in a compressed archive."""
+    os.makedirs(folder)
     for number, part in enumerate(chunks(codes, chunk_size)):
         objects = np.empty(len(part), dtype=object)
         objects[:] = part
@@ -64,13 +68,8 @@ def write_chunks(folder, codes, chunk_size, compression):
     Path(folder, "chunks").mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(chunks(codes, chunk_size)):
         n_items = len(part)
-        table = pa.table(
-            {
-                "image_path": [f"{index}.jpg" for index in range(n_items)],
-                "status": ["ok"] * n_items,
-                **layout.columns(layout.check(part, n_items)),
-            }
-        )
+        items = pa.table({"image_path": [f"{index}.jpg" for index in range(n_items)], "status": ["ok"] * n_items})
+        table = side_by_side(items, layout.table(layout.check(part, n_items)))
         job.write_chunk(number, table, {"ok": n_items}, group_rows=layout.group_rows(part), compression=compression)
 
 
@@ -81,7 +80,10 @@ def read_store(path, wanted):
 
 def read_flat(path, wanted):
     flat = FlatDescriptors(path)
-    return [np.array(flat[index]) for index in wanted]
+    found = [flat[index] for index in wanted]
+    for array in found:
+        array.max(initial=0)  # what is mapped is read when somebody looks at it
+    return found
 
 
 def n_bytes(folder, pattern):
@@ -107,21 +109,25 @@ def compare(folder, descriptors, size, repeats):
     codes = codec.transform(descriptors)
     wanted = np.random.default_rng(0).choice(len(codes), min(_READ, len(codes)), replace=False).tolist()
     places = {name: os.path.join(folder, name) for name in ("npz", "none", "zstd", "flat")}
-    os.mkdir(places["npz"])
-    writers = {"npz": partial(write_npz, places["npz"], codes, size)}
+    write_npz(places["npz"], codes, size)
     readers = {"npz": partial(read_npz, places["npz"], wanted, size)}
     for compression in ("none", "zstd"):
-        # Read from real stores; write beside them.
         with parallel_config("threading"):
             extract(codec, descriptors, places[compression], compression=compression, chunk_size=size, progress=False)
-        beside = places[compression] + "-written"
-        os.mkdir(beside)
-        writers[compression] = partial(write_chunks, beside, codes, size, compression)
         readers[compression] = partial(read_store, places[compression], wanted)
     store = DescriptorStore(places["none"])
-    writers["flat"] = partial(store.export, places["flat"])
+    store.export(places["flat"])
     readers["flat"] = partial(read_flat, places["flat"], wanted)
-    written = measure({name: (function, 1) for name, function in writers.items()}, repeats)
+    # New files each time, as a run writes them.
+    beside = os.path.join(folder, "written")
+    writers = {
+        "npz": partial(write_npz, beside, codes, size),
+        "none": partial(write_chunks, beside, codes, size, "none"),
+        "zstd": partial(write_chunks, beside, codes, size, "zstd"),
+        "flat": partial(store.export, beside),
+    }
+    clear = partial(shutil.rmtree, beside, ignore_errors=True)
+    written = measure({name: (function, 1) for name, function in writers.items()}, repeats, prepare=clear)
     for read in readers.values():
         for found, index in zip(read(), wanted, strict=True):
             np.testing.assert_array_equal(found, codes[index])

@@ -24,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skimgfeat import HOG, LBP, SIFT, Flatten, ImageCollection, ImageReader, Resize, extract, load_features
 from skimgfeat.io import ImageError
 from skimgfeat.jobs import Account, TooManyErrorsError, load_account, verify, write_csv
+from skimgfeat.jobs._folder import ITEM_COLUMNS
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -286,6 +287,17 @@ def test_failures_are_recorded_with_the_item(images, tmp_path):
     assert items["message"][3] == "RuntimeError: it does not like this image"
     lines = (tmp_path / "out" / "errors.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines[1:]] == ["3", "17", "18", "59"]
+
+
+@pytest.mark.parametrize("layout", ["list", "wide"])
+def test_schema_says_that_no_feature_is_null(images, tmp_path, layout):
+    images[3, 0, 0] = RAISE
+    extract(Moody(), images, tmp_path / "out", layout=layout, progress=False)
+    table = read_table(tmp_path / "out")
+    fields = [field for field in table.schema if field.name not in ITEM_COLUMNS]
+    assert len(fields) == (1 if layout == "list" else Moody().transform(images[:1]).shape[1])
+    assert not any(field.nullable or table[field.name].null_count for field in fields)
+    assert table["status"].to_pylist().count("error") == 1
 
 
 def test_a_transformer_that_drops_rows_fails_for_those_only(images, tmp_path):
