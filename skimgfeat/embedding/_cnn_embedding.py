@@ -92,8 +92,8 @@ class CNNEmbedding(ImageFeatures):
         of each channel; or all values. "none" is for layers that give rows already; those are never pooled. Of tokens,
         as in transformers, (tokens, channels), each channel is pooled over the tokens.
     batch_size : int, default=32
-        How many images are prepared together and, on a GPU, computed together. On a CPU they are computed one by one,
-        which is quicker.
+        How many images are prepared together, at most, and, on a GPU, computed together. On a CPU they are computed one
+        by one, which is quicker.
     device : str or None, default=None
         "cpu", "cuda", "cuda:1", "mps". None is a GPU where there is one.
     precision : {"float32", "bfloat16", "float16"}, default="float32"
@@ -373,7 +373,7 @@ class CNNEmbedding(ImageFeatures):
         """
         check_is_fitted(self, "_n_features_out")
         images = check_images_of_any_size(self, X, reset=False)
-        threads = {"n_jobs": self.n_jobs, "batch_size": self.batch_size, **self._network().threads}
+        threads = self._network().threads(len(images), self.batch_size, self.n_jobs)
         prepare = self._plan.preparation
         out = np.empty((len(images), self._n_features_out), dtype=np.float32)
         if isinstance(images, ImageCollection):

@@ -8,6 +8,7 @@ from threading import RLock
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from skimgfeat._parallel import count_threads
 from skimgfeat.embedding._backends import TorchBackend, choose_backend, make_backend, to_floats
 from skimgfeat.embedding._graph import cut, make_embedding
 from skimgfeat.embedding._libraries import import_torch
@@ -51,12 +52,15 @@ class Network:
     layers: tuple
     n_columns: int
 
-    @property
-    def threads(self):
-        """The options of ``run_in_two``: one thread of OpenMP for each that computes, two that feed a GPU."""
-        if not isinstance(self.compute, TorchBackend):
-            return {}
-        return {"initializer": _one_openmp_thread, "n_finishers": None if self.compute.is_cpu else 2}
+    def threads(self, n_images, batch_size, n_jobs):
+        """Return the options of ``run_in_two``: one thread of OpenMP for each that computes, two that feed a GPU."""
+        options: dict = {"n_jobs": n_jobs, "batch_size": batch_size}
+        if isinstance(self.compute, TorchBackend):
+            options["initializer"] = _one_openmp_thread
+            if not self.compute.is_cpu:
+                return options | {"n_finishers": 2}
+        # Computed one by one in any case: where they are few, every thread gets some.
+        return options | {"batch_size": max(1, min(batch_size, -(-n_images // count_threads(n_jobs))))}
 
     def fill(self, images, out):
         """Fill rows from prepared images."""

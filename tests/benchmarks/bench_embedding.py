@@ -61,10 +61,10 @@ def differences(rows, expected):
     return f"{largest:.1e}", f"{cosines.min():.4f}"
 
 
-def backend_table(models, count, repeats):
-    """Per core: images of the size that the networks take, on one thread."""
+def backend_table(models, count, repeats, n_threads):
+    """Images of the size that the networks take, by the clock, both sides on as many threads."""
     images = photo_tiles(_SIDE, count, color=True)[0]
-    torch.set_num_threads(1)
+    torch.set_num_threads(n_threads)
     rows = []
     for name in models:
         model = make_model(name)
@@ -74,7 +74,7 @@ def backend_table(models, count, repeats):
         sides = {"loop": (partial(embed_loop, model, pictures, preset), count)}
         same = {}
         for variant, parameters in _VARIANTS.items():
-            embedding = CNNEmbedding(name, None, preprocessing={"resize_size": None}, n_jobs=1, **parameters)
+            embedding = CNNEmbedding(name, None, preprocessing={"resize_size": None}, n_jobs=n_threads, **parameters)
             try:
                 same[variant] = differences(embedding.fit_transform(images), expected)
             except (ImportError, ValueError) as error:
@@ -84,7 +84,7 @@ def backend_table(models, count, repeats):
         costs = measure(sides, repeats)
         loop = costs.pop("loop")
         for variant, cost in costs.items():
-            rows.append((name, variant, loop.cpu * 1e3, cost.cpu * 1e3, loop.cpu / cost.cpu, *same[variant]))
+            rows.append((name, variant, loop.wall * 1e3, cost.wall * 1e3, loop.wall / cost.wall, *same[variant]))
     header = ["model", "backend", "loop, ms", "skimgfeat, ms", "ratio", "largest difference", "smallest cosine"]
     return header, rows
 
@@ -167,19 +167,22 @@ def main(arguments=None):
         warnings.simplefilter("ignore", UserWarning)  # of torch, about memory that is read only
         about, paths = load_photos(folder, options.photos)
         tables = [
-            (
-                f"{options.images} images of {_SIDE} x {_SIDE}, processor time an image on one thread",
-                *backend_table(models, options.images, options.repeats),
+            *(
+                (
+                    f"{options.images} images of {_SIDE} x {_SIDE}, threads on both sides: {n_threads}",
+                    *backend_table(models, options.images, options.repeats, n_threads),
+                )
+                for n_threads in (1, _THREADS)
             ),
             (
-                f"{len(paths)} {about}, from files, by the clock, {_THREADS} threads on both sides",
+                f"{len(paths)} {about}, from files, threads on both sides: {_THREADS}",
                 *files_table(models, paths, options.repeats),
             ),
             ("From files on a GPU", *gpu_table(paths, options.repeats, options.decoders)),
         ]
     torch.set_num_threads(before)
     packages = ["torch", "torchvision", "pillow", "numpy", "scikit-learn"]
-    print_tables(tables, options.rst, about="Random weights.", packages=packages)
+    print_tables(tables, options.rst, about="Random weights. By the clock.", packages=packages)
 
 
 if __name__ == "__main__":

@@ -252,6 +252,15 @@ def test_a_row_has_the_same_bits_whatever_is_beside_it(backend):
     np.testing.assert_array_equal(make(backend=backend).fit(photos).transform(photos[4:5])[0], rows[4])
 
 
+@pytest.mark.parametrize(("n_images", "sizes"), [(7, [3, 4]), (1, [1]), (70, [6, 32, 32])])
+def test_few_images_are_shared_out_among_threads(n_images, sizes):
+    computed = []
+    embedding = make(n_jobs=2).fit(PHOTOS)
+    embedding._fill, fill = lambda images, out: (computed.append(len(images)), fill(images, out)), embedding._fill
+    embedding.transform([PHOTOS[0]] * n_images)
+    assert sorted(computed) == sizes
+
+
 def test_gray_images_are_three_equal_channels():
     gray = [photo[..., 0] for photo in PHOTOS]
     color = [np.repeat(image[..., None], 3, axis=2) for image in gray]
