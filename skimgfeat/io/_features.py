@@ -144,8 +144,8 @@ def _write_parquet(file, batches, names, n_samples, y):
         raise ValueError(f"{_OWNER}: no feature may be named {_LABEL_COLUMN!r}, the column of the labels.")
     labels = pa.table({} if y is None else {_LABEL_COLUMN: pa.array(y)})
     no_rows = rows_as_table(np.empty((0, len(names)), np.float32), names)
-    start = 0
     schema = side_by_side(no_rows, labels.slice(0, 0)).schema
+    start = 0
     with pa.parquet.ParquetWriter(file, schema, use_dictionary=False, write_page_checksum=True) as writer:
         for rows in batches:
             table = side_by_side(rows_as_table(rows, names), labels.slice(start, len(rows)))
