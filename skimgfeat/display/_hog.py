@@ -25,8 +25,9 @@ def _layout(panels):
     if len(panels) <= 3:
         return [list(panels)]
     if len(small) % 2:
-        # Whatever is second, the histogram as a rule, is two wide.
-        small.insert(1, small[1])
+        # Whatever is second, the histogram as a rule, is two wide; of three, the first, alone in its row.
+        wide = 1 if len(small) > 3 else 0
+        small.insert(wide, small[wide])
     half = len(small) // 2
     large = ["cells"] * 2 * ("cells" in panels)
     return [small[:half] + large, small[half:] + large]
@@ -109,7 +110,7 @@ class HOGDisplay:
     >>> from skimgfeat import HOG, HOGDisplay
     >>> display = HOGDisplay.from_estimator(HOG(pixels_per_cell=(16, 16)), camera())
     >>> list(display.axes_)
-    ['image', 'histogram', 'gx', 'cells', 'gy', 'magnitude', 'angle']
+    ['image', 'histogram', 'gx', 'gy', 'magnitude', 'angle', 'cells']
     >>> display.cells.shape
     (32, 32, 9)
     """
@@ -202,9 +203,10 @@ class HOGDisplay:
         """
         there = [name for name in _PANELS if name != "channel" or self.channel is not None]
         panels = there if panels is None else [check_choice(_OWNER, "panels", name, there) for name in panels]
-        layout = _layout(list(dict.fromkeys(panels)))
+        panels = list(dict.fromkeys(panels))
+        layout = _layout(panels)
         size = len(layout[0]) * _INCHES, len(layout) * (_INCHES + 0.15)
-        self.axes_ = get_grid(_OWNER, ax, layout, size)
+        self.axes_ = get_grid(_OWNER, ax, panels, layout, size)
         self.figure_ = next(iter(self.axes_.values())).figure
         self.images_, self.histograms_, self.glyphs_ = {}, [], None
         for name, panel in self.axes_.items():

@@ -176,7 +176,9 @@ class TrainingHistoryDisplay:
         curves = _check_history(self.history)
         if panels is not None:
             curves = {panel: curves[check_choice(_OWNER, "panels", panel, curves)] for panel in panels}
-        self.axes_ = get_grid(_OWNER, ax, [list(curves)], (_SIZE[0] * len(curves), _SIZE[1]))
+        self.axes_ = get_grid(_OWNER, ax, list(curves), [list(curves)], (_SIZE[0] * len(curves), _SIZE[1]))
+        from matplotlib.ticker import MaxNLocator
+
         self.figure_ = next(iter(self.axes_.values())).figure
         n_epochs = len(next(iter(next(iter(curves.values())).values())))
         self.best_epoch_ = _find_best(_check_history(self.history))
@@ -187,7 +189,7 @@ class TrainingHistoryDisplay:
                 self.lines_[panel, curve] = self._draw_curve(ax_panel, curve, values)
             self._draw_best(ax_panel, n_epochs)
             ax_panel.set(xlabel="epoch", ylabel=panel, xlim=(0.5, n_epochs + 0.5))
-            ax_panel.xaxis.get_major_locator().set_params(integer=True)
+            ax_panel.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax_panel.spines[["top", "right"]].set_visible(False)
             ax_panel.legend(frameon=False, fontsize="small")
         return self

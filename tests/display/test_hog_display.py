@@ -121,7 +121,7 @@ def test_the_strongest_channel_counts():
     assert_array_equal(display.channel[7:9, 2:6], 2)
     assert_allclose(display.gx[2:6, 7:9], 200 / 255, rtol=1e-6)
     assert list(display.axes_) == [
-        "image", "histogram", "channel", "cells", "gx", "gy", "magnitude", "angle",
+        "image", "histogram", "channel", "gx", "gy", "magnitude", "angle", "cells",
     ]  # fmt: skip
 
 
@@ -208,3 +208,36 @@ def test_without_matplotlib(image, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"^HOGDisplay needs matplotlib: pip install 'skimgfeat\[plot\]'"):
         HOGDisplay.from_estimator(HOG(), image)
+
+
+def test_four_panels_with_cells_each_have_a_place(image):
+    display = HOGDisplay.from_estimator(HOG(), image, panels=["image", "gx", "gy", "cells"])
+    display.figure_.draw_without_rendering()
+    boxes = {name: ax.get_subplotspec().get_position(display.figure_) for name, ax in display.axes_.items()}
+    assert boxes["image"].width > 1.5 * boxes["gx"].width
+    assert boxes["cells"].height > 1.5 * boxes["gx"].height
+    assert boxes["gx"].x1 <= boxes["gy"].x0 < boxes["gy"].x1 <= boxes["cells"].x0
+
+
+def test_axes_take_panels_in_their_order(image):
+    import matplotlib.pyplot as plt
+
+    panels = ["image", "gx", "gy", "magnitude", "cells"]
+    axes = plt.subplots(1, 5)[1]
+    display = HOGDisplay.from_estimator(HOG(), image, panels=panels, ax=axes)
+    assert list(display.axes_) == panels
+    assert list(display.axes_.values()) == list(axes)
+
+
+def test_axes_without_a_grid_are_replaced_too(image):
+    import matplotlib.pyplot as plt
+
+    figure = plt.figure()
+    display = HOGDisplay.from_estimator(HOG(), image, ax=figure.add_axes([0.5, 0, 0.5, 1]))
+    figure.draw_without_rendering()
+    assert all(ax.get_subplotspec().get_position(figure).x0 >= 0.5 for ax in display.axes_.values())
+
+
+def test_no_panels(image):
+    with pytest.raises(ValueError, match="HOGDisplay: panels must name one or more"):
+        HOGDisplay.from_estimator(HOG(), image, panels=[])

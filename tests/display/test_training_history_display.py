@@ -137,3 +137,13 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"^TrainingHistoryDisplay needs matplotlib: pip install"):
         TrainingHistoryDisplay(HISTORY).plot()
+
+
+def test_axes_with_fixed_ticks():
+    import matplotlib.pyplot as plt
+
+    ax = plt.subplots()[1]
+    ax.set_xticks([0, 1])
+    display = TrainingHistoryDisplay.from_history({"loss": [2.0, 1.0]}, ax=ax)
+    assert display.axes_["loss"] is ax
+    assert all(tick == round(tick) for tick in ax.get_xticks())
