@@ -19,7 +19,12 @@ def _check_labels(labels, display_labels, n_rows):
     labels = np.asarray(labels)
     if labels.shape != (n_rows,):
         raise ValueError(f"{_OWNER}: labels must be one for each of {n_rows} rows, got shape {labels.shape}.")
-    classes, codes = np.unique(labels, return_inverse=True)
+    try:
+        classes, codes = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise TypeError(
+            f"{_OWNER}: labels must be of one type, and none missing: leave out the rows without. ({error})"
+        ) from error
     names = [str(name) for name in (classes if display_labels is None else display_labels)]
     if len(names) != len(classes):
         raise ValueError(f"{_OWNER}: display_labels must be one for each of {len(classes)} classes, got {len(names)}.")
@@ -298,8 +303,8 @@ class DistanceMatrixDisplay:
             middles = (bounds[:-1] + bounds[1:] - 1) / 2
             # Names that are long, or many, stand upright along the columns.
             upright = 90 if max(map(len, self.ticks)) * len(self.ticks) > 60 else 0
-            ax.set_xticks(middles, self.ticks, rotation=upright)
-            ax.set_yticks(middles, self.ticks)
+            ax.set_xticks(middles, self.ticks, rotation=upright, parse_math=False)
+            ax.set_yticks(middles, self.ticks, parse_math=False)
             ax.tick_params(length=0 if self.borders else 3)
         self.text_ = self._write_values(ax) if include_values else None
         self.ax_, self.figure_ = ax, ax.figure
@@ -309,7 +314,8 @@ class DistanceMatrixDisplay:
         """Write each value in black or white, whichever is read better on its color."""
         text = np.empty(self.distances.shape, dtype=object)
         # Three digits of the largest, and as many places of the others.
-        n_places = max(0, 2 - math.floor(math.log10(max(np.nanmax(self.distances), 1e-9))))
+        largest = np.max(self.distances, where=np.isfinite(self.distances), initial=1e-9)
+        n_places = max(0, 2 - math.floor(math.log10(largest)))
         for (row, col), value in np.ndenumerate(self.distances):
             red, green, blue, _ = self.image_.to_rgba(value)
             color = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from skimgfeat._validation import check_integer
-from skimgfeat.display._axes import draw_image, get_axes
+from skimgfeat.display._axes import by_place, draw_image, get_axes
 from skimgfeat.io import ImageError
 
 _OWNER = "ImageGridDisplay"
@@ -122,6 +122,7 @@ class ImageGridDisplay:
         ImportError
             Without matplotlib.
         """
+        images = by_place(images)
         read = getattr(images, "read_or_error", images.__getitem__)
         checked = [_check_image(index, read(index)) for index in range(len(images))]
         if titles is not None:
@@ -187,8 +188,10 @@ class ImageGridDisplay:
         from matplotlib.colors import is_color_like
 
         colors = [colors] * len(centers) if is_color_like(colors) else _check_one_each("colors", colors, len(centers))
+        # A dollar sign in a name begins no formula.
+        style = {"ha": "center", "va": "bottom", "fontsize": "small", "parse_math": False}
         return [
-            ax.text(x, y - _IMAGE_SIDE / 2, title, color=color, ha="center", va="bottom", fontsize="small")
+            ax.text(x, y - _IMAGE_SIDE / 2, title, color=color, **style)
             for (x, y), title, color in zip(centers, self.titles, colors, strict=True)
         ]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import clone
 
-from skimgfeat.display._axes import get_axes
+from skimgfeat.display._axes import get_axes, to_unit
 
 
 def check_geometry(owner, descriptors):
@@ -144,7 +144,7 @@ class KeypointsDisplay:
         ax = get_axes(type(self).__name__, ax)
         from matplotlib.collections import LineCollection
 
-        ax.imshow(self.image, cmap="gray")
+        ax.imshow(to_unit(self.image), cmap="gray", vmin=0, vmax=1)
         x, y = pixel_places(self.descriptors, self.image)
         # The spoke first, then once around.
         turns = np.radians(self.descriptors["angle"])[:, np.newaxis] + np.linspace(0, 2 * np.pi, 37)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skimgfeat.display._axes import get_axes
+from skimgfeat.display._axes import get_axes, to_unit
 from skimgfeat.display._keypoints import check_geometry, pixel_places
 
 # Told apart by everyone, and from gray photos.
@@ -97,10 +97,10 @@ class MatchesDisplay:
                 f"descriptors of {len(descriptors)}."
             )
         images = [np.asarray(image) for image in images]
-        if images[0].ndim != images[1].ndim:
+        if images[0].shape[2:] != images[1].shape[2:]:
             raise ValueError(
-                f"{cls.__name__}: both images must be gray or both in color, got shapes {images[0].shape} and "
-                f"{images[1].shape}."
+                f"{cls.__name__}: both images must be gray, or both in color with as many channels, got shapes "
+                f"{images[0].shape} and {images[1].shape}."
             )
         descriptors = [check_geometry(cls.__name__, each) for each in descriptors]
         matches = mutual_matches(*(each["descriptor"] for each in descriptors))
@@ -134,7 +134,7 @@ class MatchesDisplay:
             for keypoints, image, column in zip(self.descriptors, self.images, self.matches.T, strict=True)
         ]
         right = np.ones(len(self.matches), dtype=bool) if correct is None else np.asarray(correct(*ends), dtype=bool)
-        ax.imshow(_side_by_side(*self.images), cmap="gray")
+        ax.imshow(_side_by_side(*map(to_unit, self.images)), cmap="gray", vmin=0, vmax=1)
         lines = np.stack([ends[0], ends[1] + [self.images[0].shape[1], 0]], axis=1)
         # The few wrong ones on top.
         order = np.argsort(~right, kind="stable")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skimgfeat._validation import check_integer
-from skimgfeat.display._axes import draw_image, get_axes
+from skimgfeat.display._axes import by_place, draw_image, get_axes
 
 # Of an image, across which the others stand side by side: the space between, and that for two lines of text above.
 _GAP, _TEXT = 0.12, 0.36
@@ -105,13 +105,19 @@ class SimilarityDisplay:
                 )
         if query >= len(X):
             raise ValueError(f"{owner}: query must be less than {len(X)}, the number of rows, got {query}.")
-        row = X[query : query + 1]
-        distances, indices = (part[0] for part in index.kneighbors(row, n_images + 1))
-        # Where others are equal to it, the query may come after them, or not at all.
-        others = np.flatnonzero(indices != query)[:n_images]
-        farthest = tuple(part[0] for part in index.farthest(row, n_images))
-        display = cls(images, (distances[others], indices[others]), farthest, query_image=images[query], labels=labels)
-        return display.plot(ax=ax)
+        if n_images >= len(X):
+            raise ValueError(
+                f"{owner}: n_images must be less than {len(X)}, the number of rows, since the query is left out; "
+                f"got {n_images}."
+            )
+        row, images = X[query : query + 1], by_place(images)
+        found = []
+        for search in (index.kneighbors, index.farthest):
+            distances, indices = (part[0] for part in search(row, n_images + 1))
+            # Where others are as far as the query, it may come anywhere among them, or not at all.
+            others = np.flatnonzero(indices != query)[:n_images]
+            found.append((distances[others], indices[others]))
+        return cls(images, *found, query_image=images[query], labels=labels).plot(ax=ax)
 
     @classmethod
     def from_neighbors(cls, images, similar, dissimilar, *, query_image=None, labels=None, ax=None):
@@ -171,8 +177,9 @@ class SimilarityDisplay:
             drawn = draw_image(ax, image, center, side=1)
             self.images_.append(drawn)
             top = drawn.get_extent()[3] - 0.04
-            self.texts_.append(ax.text(center[0], top, text, ha="center", va="bottom", fontsize="x-small"))
-        n_across = 1 + max(place for _, place, _, _ in tiles)
+            style = {"ha": "center", "va": "bottom", "fontsize": "x-small", "parse_math": False}
+            self.texts_.append(ax.text(center[0], top, text, **style))
+        n_across = 1 + max((place for _, place, _, _ in tiles), default=0)
         ax.set(xlim=(-0.5 - _GAP, n_across * (1 + _GAP) - 0.5), ylim=(1.55 + _TEXT, -0.5 - _TEXT), aspect="equal")
         ax.set_axis_off()
         if is_own:
@@ -186,8 +193,8 @@ class SimilarityDisplay:
         if self.query_image is not None:
             yield 0, 0, np.asarray(self.query_image), "Query"
         first = int(self.query_image is not None)
-        labels = None if self.labels is None else list(self.labels)  # by place, not by the index of a Series
+        images, labels = by_place(self.images), None if self.labels is None else list(self.labels)
         for line, (name, found) in enumerate((("Similar", self.similar), ("Dissimilar", self.dissimilar))):
             for place, (distance, index) in enumerate(zip(*found, strict=True), start=first):
                 label = "" if labels is None else f" {labels[index]}"
-                yield line, place, np.asarray(self.images[index]), f"{name}\n{index}{label}: {distance:.2f}"
+                yield line, place, np.asarray(images[index]), f"{name}\n{index}{label}: {distance:.2f}"

@@ -28,6 +28,8 @@ def draw_hog_examples(cases):
 
     Raises
     ------
+    ValueError
+        Where there are none of these.
     ImportError
         Without matplotlib.
 
@@ -45,6 +47,8 @@ def draw_hog_examples(cases):
             "draw_hog_examples: figures need matplotlib, which is not installed: pip install 'skimgfeat[plot]'."
         ) from error
     cases = [case for case in cases if isinstance(case.extractor, HOG)]
+    if not cases:
+        raise ValueError("draw_hog_examples: cases must hold one or more whose extractor is HOG, got none.")
     figure = Figure(figsize=(1.15 * _N_EXAMPLES, 2.75 * len(cases)), facecolor="white", layout="constrained")
     for band, case in zip(figure.subfigures(len(cases), 1, squeeze=False, hspace=0.04)[:, 0], cases, strict=True):
         _draw_band(band, case)
@@ -67,9 +71,13 @@ def _draw_band(band, case):
     shown, images = case.images[chosen], case.resized_images()[chosen]
     axes = band.subplots(2, _N_EXAMPLES, gridspec_kw={"hspace": 0.03, "wspace": 0.05})
     for index, (above, below) in enumerate(axes.T):
+        if index >= len(chosen):  # a small class has fewer
+            above.set_axis_off()
+            below.set_axis_off()
+            continue
         above.set(xticks=[], yticks=[])
         above.imshow(shown[index], cmap="gray")
-        above.set_title(case.target_names[case.target[chosen[index]]], fontsize=10, color=_INK, pad=3)
+        above.set_title(case.target_names[case.target[chosen[index]]], fontsize=10, color=_INK, pad=3, parse_math=False)
         HOGDisplay.from_estimator(case.extractor, images[index], panels=["cells"], ax=below, **_COLORS)
         below.set_title("")
 

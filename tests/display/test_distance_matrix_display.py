@@ -140,3 +140,20 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"^DistanceMatrixDisplay needs matplotlib: pip install"):
         DistanceMatrixDisplay(np.zeros((2, 2))).plot()
+
+
+def test_names_of_classes_are_no_formulas(rows):
+    display = DistanceMatrixDisplay.from_features(rows, labels=["$_{", "$5 or $6"] * 4)
+    display.figure_.canvas.draw()
+    assert tick_texts(display.ax_.xaxis) == ["$5 or $6", "$_{"]
+
+
+def test_missing_labels(rows):
+    with pytest.raises(TypeError, match="DistanceMatrixDisplay: labels must be of one type, and none missing"):
+        DistanceMatrixDisplay.from_features(rows, labels=["a", None] * 4)
+
+
+def test_a_class_of_one_row_alone_has_no_distance(rows):
+    display = DistanceMatrixDisplay.from_features(rows[:1], labels=["a"], per="class")
+    display.figure_.canvas.draw()
+    assert display.text_[0, 0].get_text() == ""

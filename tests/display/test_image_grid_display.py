@@ -5,6 +5,7 @@ import sys
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
@@ -167,3 +168,15 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"^ImageGridDisplay needs matplotlib: pip install 'skimgfeat\[plot\]'"):
         ImageGridDisplay.from_images([plain(0)])
+
+
+def test_titles_are_no_formulas():
+    display = ImageGridDisplay.from_images([plain(0)] * 2, titles=["a_$x_{$.jpg", "cost $5 or $6"])
+    display.figure_.canvas.draw()
+    assert [title.get_text() for title in display.titles_] == ["a_$x_{$.jpg", "cost $5 or $6"]
+
+
+def test_a_series_of_images_is_read_by_place():
+    images = pd.Series([plain(color) for color in (10, 20, 30)], index=[2, 1, 0])
+    display = ImageGridDisplay.from_images(images)
+    assert [round(255 * drawn.get_array()[0, 0, 0]) for drawn in display.images_] == [10, 20, 30]

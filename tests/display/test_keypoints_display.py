@@ -112,5 +112,24 @@ def test_without_matplotlib(image, descriptors, monkeypatch):
 def test_matches_need_two_images(image, descriptors):
     with pytest.raises(ValueError, match="got 1 images and descriptors of 1"):
         MatchesDisplay.from_descriptors([image], [descriptors])
-    with pytest.raises(ValueError, match="both images must be gray or both in color"):
+    with pytest.raises(ValueError, match="both images must be gray, or both in color"):
         MatchesDisplay.from_descriptors([image, np.stack([image] * 3, axis=2)], [descriptors] * 2)
+
+
+def test_pixels_are_drawn_by_the_full_scale_of_their_type(descriptors):
+    gray = np.full((80, 120), 100, dtype=np.uint8)
+    display = KeypointsDisplay.from_descriptors(gray, descriptors)
+    (drawn,) = display.ax_.images
+    assert_allclose(drawn.get_array(), 100 / 255)
+    assert drawn.get_clim() == (0, 1)
+    colors = np.full((80, 120, 3), [30000, 10000, 50000], dtype=np.uint16)
+    (drawn,) = KeypointsDisplay.from_descriptors(colors, descriptors).ax_.images
+    assert_allclose(drawn.get_array()[0, 0], np.array([30000, 10000, 50000]) / 65535)
+    (drawn,) = MatchesDisplay.from_descriptors([gray, gray / 255], [descriptors] * 2).ax_.images
+    assert_allclose(drawn.get_array(), 100 / 255)
+
+
+def test_matches_of_images_of_other_channels(descriptors):
+    images = [np.zeros((80, 120, channels), dtype=np.uint8) for channels in (3, 4)]
+    with pytest.raises(ValueError, match="MatchesDisplay: both images must be gray, or both in color"):
+        MatchesDisplay.from_descriptors(images, [descriptors] * 2)

@@ -128,3 +128,24 @@ def test_without_matplotlib(images, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"^SimilarityDisplay needs matplotlib: pip install 'skimgfeat\[plot\]'"):
         SimilarityDisplay(images, ([1], [1]), ([1], [1])).plot()
+
+
+def test_the_query_is_not_among_the_farthest_either(images):
+    rows = np.zeros((20, 1))
+    display = SimilarityDisplay.from_estimator(SimilarityIndex().fit(rows), rows, images, 1, n_images=19)
+    for _, indices in (display.similar, display.dissimilar):
+        assert sorted(indices) == [0, *range(2, 20)]
+    with pytest.raises(ValueError, match="SimilarityDisplay: n_images must be less than 20"):
+        SimilarityDisplay.from_estimator(SimilarityIndex().fit(rows), rows, images, 1, n_images=20)
+
+
+def test_a_series_of_images_is_read_by_place(images, rows):
+    series = pd.Series(list(images), index=range(19, -1, -1))
+    display = SimilarityDisplay.from_estimator(SimilarityIndex().fit(rows), rows, series, 3, n_images=2)
+    assert [round(255 * image.get_array()[0, 0, 0]) for image in display.images_] == [3, 2, 4, 19, 18]
+
+
+def test_labels_are_no_formulas(images):
+    display = SimilarityDisplay.from_neighbors(images, ([0.5], [0]), ([2.0], [1]), labels=["$\\x$", "$_{"] * 10)
+    display.figure_.canvas.draw()
+    assert "$\\x$" in display.texts_[0].get_text()

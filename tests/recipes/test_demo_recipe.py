@@ -119,6 +119,17 @@ def test_figure_of_constant_images():
     assert not any(axis.collections[0].get_alpha().any() for axis in figure.axes[10:])
 
 
+def test_figure_of_few_images():
+    figure = draw_hog_examples([_case(np.zeros((8, 64, 64)))])
+    figure.canvas.draw()
+    assert [axis.axison for axis in figure.axes] == [index % 10 < 8 for index in range(20)]
+
+
+def test_figure_of_no_hog():
+    with pytest.raises(ValueError, match="draw_hog_examples: cases must hold one or more whose extractor is HOG"):
+        draw_hog_examples([])
+
+
 def test_figure_labels(cases):
     pyplot = pytest.importorskip("matplotlib.pyplot")
     figure = draw_hog_examples(cases)
