@@ -16,7 +16,7 @@ from PIL import Image
 from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_selection import SelectKBest
+from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -25,6 +25,7 @@ from skimgfeat import HOG, LBP, SIFT, Flatten, ImageCollection, ImageReader, Res
 from skimgfeat.io import ImageError
 from skimgfeat.jobs import Account, TooManyErrorsError, load_account, verify, write_csv
 from skimgfeat.jobs._folder import ITEM_COLUMNS
+from skimgfeat.jobs._layouts import layout_of
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -200,6 +201,26 @@ def test_estimators_that_cannot_be_run(images, tmp_path, estimator, error, messa
     images[:, 0, 0] = 0
     with pytest.raises(error, match=message):
         extract(estimator, images, tmp_path / "out", progress=False)
+
+
+@pytest.mark.filterwarnings("ignore:No features were selected", "ignore:Features .* are constant")
+@pytest.mark.parametrize("chunk_size", [None, 4])
+def test_features_without_numbers_are_refused(images, tmp_path, chunk_size):
+    y = np.arange(60) % 2
+    no_columns = make_pipeline(Flatten(), SelectKBest(f_classif, k=0))
+    no_columns.fit(images, y)
+    with pytest.raises(ValueError, match=r"extract: .* shape \(0,\).* hold no numbers"):
+        extract(no_columns, images, tmp_path / "out", chunk_size=chunk_size, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("array", "error", "message"),
+    [(np.zeros((3, 0)), ValueError, "hold no numbers"), (np.array([["a", None]]), TypeError, "dtype object")],
+)
+def test_descriptors_that_cannot_be_written(array, error, message):
+    with pytest.raises(error, match=f"extract: .*{message}"):
+        layout_of([array], "list", None)
 
 
 def test_pipeline_that_reads_files(folder, tmp_path):
