@@ -310,6 +310,19 @@ def test_failures_are_recorded_with_the_item(images, tmp_path):
     assert [line.split(",")[0] for line in lines[1:]] == ["3", "17", "18", "59"]
 
 
+def complain(X):
+    if (X[:, 0, 0] == RAISE).any():
+        raise RuntimeError("no such file: \udcff.png")
+    return X.reshape(len(X), -1)
+
+
+def test_a_message_of_any_characters_is_recorded(images, tmp_path):
+    images[3, 0, 0] = RAISE
+    account = extract(FunctionTransformer(complain), images, tmp_path / "out", progress=False)
+    assert (account.complete, account.error) == (True, 1)
+    assert r"no such file: \udcff.png" in (tmp_path / "out" / "errors.csv").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("layout", ["list", "wide"])
 def test_schema_says_that_no_feature_is_null(images, tmp_path, layout):
     images[3, 0, 0] = RAISE
