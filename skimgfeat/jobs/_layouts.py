@@ -129,10 +129,12 @@ class Ragged:
 
         values = [array.reshape(-1).view(np.uint8) for array in arrays]
         kind = pa.large_binary()
+        # int64, which is not what NumPy 1 makes of integers on Windows.
+        ends = [np.array([0, len(value)], dtype=np.int64) for value in values]
         # Where they are, not copied: a chunk is large.
         pieces = [
-            pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(np.array([0, len(value)])), pa.py_buffer(value)])
-            for value in values
+            pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(end), pa.py_buffer(value)])
+            for end, value in zip(ends, values, strict=True)
         ]
         # Half of them on another thread: they take as long to hash as to write.
         half = len(values) // 2
