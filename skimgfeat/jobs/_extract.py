@@ -235,6 +235,7 @@ def run_items(
             on_error=on_error,
             item_timeout=item_timeout,
             item_seconds=_SLACK * item_seconds,
+            label_type=items.label_type,
             coordinator=here(),
         )
         chunk_size = stored["chunk_size"]

@@ -262,6 +262,15 @@ def test_labels(images, tmp_path, y):
         extract(Flatten(), images, tmp_path / "out", progress=False)
 
 
+@pytest.mark.parametrize(
+    "y", [np.array([1] * 30 + [2.5] * 30, dtype=object), np.arange(60, dtype=">i8"), np.array(["a", "bc"] * 30, ">U2")]
+)
+def test_labels_have_one_type_in_all_chunks(images, tmp_path, y):
+    extract(Flatten(), images, tmp_path / "out", y=y, chunk_size=7, progress=False)
+    assert load_features(tmp_path / "out", return_items=True)[1]["label"].tolist() == y.tolist()
+    assert read_table(tmp_path / "out")["label"].to_pylist() == y.tolist()
+
+
 @pytest.mark.parametrize("y", [[1] * 59, [[1]] * 60, [None] + ["a"] * 59, [np.nan] + [1.0] * 59])
 def test_labels_that_cannot_be_used(images, tmp_path, y):
     with pytest.raises(ValueError, match="extract: y must hold a label for each"):
