@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import math
 import os
 import secrets
 import shutil
@@ -176,7 +177,12 @@ def _write_csv(chunks, output):
 
 
 def _pixel_names(images):
-    return [f"p{number}" for number in range(images[:1].size)]
+    return [f"p{number}" for number in range(_count_pixels(images))]
+
+
+def _count_pixels(images):
+    """Return how many values an image has, also where there is none: all boxes of a chunk may have failed."""
+    return math.prod(images.shape[1:])
 
 
 def _write_row(file, values, end="\n"):
@@ -193,7 +199,7 @@ def _write_parquet(chunks, output):
         for boxes, images in _merge(chunks):
             others = [name for name in _WIDE_NAMES if name in boxes]
             ids = pa.table({"ImageID": pa.array(boxes["image_id"], pa.string())})
-            pixels = rows_as_table(images.reshape(len(images), -1), _pixel_names(images))
+            pixels = rows_as_table(images.reshape(len(images), _count_pixels(images)), _pixel_names(images))
             kinds = [pa.string() if name == "label" else pa.bool_() for name in others]
             told = {_WIDE_NAMES[name]: pa.array(boxes[name], kind) for name, kind in zip(others, kinds, strict=True)}
             table = side_by_side(ids, pixels, pa.table(told))

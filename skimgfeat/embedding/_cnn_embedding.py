@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
@@ -295,11 +296,15 @@ class CNNEmbedding(ImageFeatures):
         prefix = self._plan.model.rpartition("/")[2]
         return [f"{prefix}_{number}" for number in range(self._n_features_out)]
 
-    def _extract(self, images, out):
-        self._network().fill(images, out)
-
     def _network(self):
-        return load_network(self._plan, self._state)
+        return load_network(on_threads(self._plan, count_threads(self.n_jobs)), self._state)
+
+    def _extract(self, images, out, network=None):
+        (network or self._network()).fill(images, out)
+
+    def _fill_with(self, network, images, out):
+        self._check_largest(images)
+        self._extract(images, out, network)
 
     def fit(self, X, y=None):
         """Load the network; of the images, only their kind is looked at.
@@ -332,7 +337,8 @@ class CNNEmbedding(ImageFeatures):
                 f"{owner}: X holds images of {self._channels[0]} channels; networks take gray or RGB images."
             )
         network = load_network(on_threads(plan, count_threads(self.n_jobs)))
-        self._plan = network.plan
+        # How many threads compute decides no number, and n_jobs may change.
+        self._plan = replace(network.plan, n_threads=1)
         self._state = pack_state(network.plan) if self.store_weights else None
         self._n_features_out = network.n_columns
         self.backend_ = network.plan.backend
@@ -373,17 +379,20 @@ class CNNEmbedding(ImageFeatures):
         """
         check_is_fitted(self, "_n_features_out")
         images = check_images_of_any_size(self, X, reset=False)
-        threads = self._network().threads(len(images), self.batch_size, self.n_jobs)
+        # Found here: joblib's settings, which n_jobs may ask for, are not those of other threads.
+        network = self._network()
+        threads = network.threads(len(images), self.batch_size, self.n_jobs)
+        fill = partial(self._fill_with, network)
         prepare = self._plan.preparation
         out = np.empty((len(images), self._n_features_out), dtype=np.float32)
         if isinstance(images, ImageCollection):
             step = partial(_prepare_one, preparation=prepare, image_shape=self.image_shape)
             prepared = images.map(step, image_shape=self._plan.image_shape)
-            fill_rows(type(self).__name__, prepared, prepared.image_shape, self._fill, out, **threads)
+            fill_rows(type(self).__name__, prepared, prepared.image_shape, fill, out, **threads)
         else:
             run_in_two(
                 lambda batch: np.stack([prepare(image) for image in images[batch]]),
-                lambda batch, prepared: self._fill(prepared, out[batch]),
+                lambda batch, prepared: fill(prepared, out[batch]),
                 len(images),
                 **threads,
             )

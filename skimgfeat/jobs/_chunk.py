@@ -30,6 +30,7 @@ class Job:
     item_timeout: float | None
     # What an item takes, as far as one could see before: so much more has a batch before it counts as hanging.
     item_seconds: float
+    label_type: Any  # of pyarrow, that of the labels of all items; None without labels
     coordinator: tuple  # (host, process) that the workers work for
 
 
@@ -169,7 +170,7 @@ def _make_table(job, start, items, features, failures, notes):
     elif items.names is not None:
         columns.update((name, pa.array(values, pa.string())) for name, values in item_columns(paths).items())
     if items.y is not None:
-        columns["label"] = pa.array(items.y)
+        columns["label"] = pa.array(items.y, job.label_type)
     messages = notes | {place: error.message for place, error in failures.items()}
     codes = [failures[place].code if place in failures else "" for place in range(len(items))]
     columns["status"] = pa.array(statuses, pa.string())

@@ -210,13 +210,14 @@ def run_items(
     settings = {"layout": layout, "prefix": prefix, "on_error": on_error, "compression": compression}
     config = _configure(estimator, items, settings)
     with sigterm_interrupts(), folder.opened(), Workers(n_jobs) as workers:
-        folder.remove_temporary()
         stored = folder.read_json(JOB) if folder.exists(JOB) else None
         if stored is not None:
             _check_same(owner, folder, stored, config if chunk_size is None else config | {"chunk_size": chunk_size})
             items = items.thaw(folder.read_table(ITEMS))
             if folder.exists(MANIFEST):
                 return _account_so_far(folder, items)
+        # Not of a finished run: someone who reads it may be writing a copy there.
+        folder.remove_temporary()
         try:
             estimator, features, item_seconds = _prepare(owner, workers, estimator, items.located(), item_timeout)
         except KeyboardInterrupt:
@@ -234,6 +235,7 @@ def run_items(
             on_error=on_error,
             item_timeout=item_timeout,
             item_seconds=_SLACK * item_seconds,
+            label_type=items.label_type,
             coordinator=here(),
         )
         chunk_size = stored["chunk_size"]

@@ -66,6 +66,16 @@ class Items:
         """What the column of ids is called, None where items have no column of ids."""
         return None if self.columns is None else self.columns.column_names[0]
 
+    @property
+    def label_type(self):
+        """The type that pyarrow finds for all labels: for those of a chunk it may find another. None without labels."""
+        return None if self.y is None else self._labels().type
+
+    def _labels(self):
+        import pyarrow as pa
+
+        return pa.array(self.y, from_pandas=True)  # NaN is a missing label too
+
     def chunk_bounds(self, chunk_size):
         """Return where chunks of at most ``chunk_size`` items begin, and where the last one ends.
 
@@ -152,7 +162,7 @@ class Items:
             columns["image_path"] = pa.array(map(escape, self.names), pa.string())
             columns["path"] = pa.array(self._paths(), pa.binary())
         if self.y is not None:
-            columns["label"] = pa.array(self.y, from_pandas=True)  # NaN is a missing label too
+            columns["label"] = self._labels()
             if columns["label"].null_count:
                 raise ValueError(f"{_OWNER}: y must hold a label for each item; some are missing.")
         if self.columns is not None:
@@ -197,7 +207,11 @@ def as_items(X, y):
         X = ImageCollection.from_folder(X)
     elif not hasattr(X, "read") and are_paths(X):
         X = ImageCollection(X)
-    items = Items(X, None if y is None else np.asarray(y))
+    if y is not None:
+        y = np.asarray(y)
+        # pyarrow takes no numbers in the byte order of another machine.
+        y = y if y.dtype.isnative else y.astype(y.dtype.newbyteorder("="))
+    items = Items(X, y)
     if len(items) == 0:
         raise ValueError(f"{_OWNER}: X holds no items.")
     if items.y is not None and items.y.shape != (len(items),):

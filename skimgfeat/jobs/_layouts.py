@@ -129,10 +129,12 @@ class Ragged:
 
         values = [array.reshape(-1).view(np.uint8) for array in arrays]
         kind = pa.large_binary()
+        # int64, which is not what NumPy 1 makes of integers on Windows.
+        ends = [np.array([0, len(value)], dtype=np.int64) for value in values]
         # Where they are, not copied: a chunk is large.
         pieces = [
-            pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(np.array([0, len(value)])), pa.py_buffer(value)])
-            for value in values
+            pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(end), pa.py_buffer(value)])
+            for end, value in zip(ends, values, strict=True)
         ]
         # Half of them on another thread: they take as long to hash as to write.
         half = len(values) // 2
@@ -223,6 +225,12 @@ def layout_of(features, layout, names_of):
         return _layout_of_images(features)
     if isinstance(features, list):
         first = np.asarray(features[0])
+        if first.dtype.hasobject:
+            raise TypeError(
+                f"{_OWNER}: descriptors must be numbers, and transform gives an array of dtype {first.dtype} for one "
+                "item; let it return one of a type such as float32."
+            )
+        _check_not_empty(first.shape[1:])
         return Ragged(dtype_to_descr(first.dtype), first.shape[1:], max(Ragged.n_expected, len(first)))
     shape = features.shape if hasattr(features, "shape") else np.shape(features)
     if len(shape) != 2 or shape[0] != 1:
@@ -230,7 +238,17 @@ def layout_of(features, layout, names_of):
             f"{_OWNER}: transform gives an array of shape {shape} for one item; only rows of features, and lists of "
             "descriptors, can be written. End a pipeline of images with Flatten, or give layout='images'."
         )
+    _check_not_empty(shape[1:])
     return Rows(tuple(names_of(shape[1])), layout == "wide")
+
+
+def _check_not_empty(shape):
+    """Raise ValueError for features of no numbers: pyarrow ends the process over a list of length 0."""
+    if 0 in shape:
+        raise ValueError(
+            f"{_OWNER}: transform gives features of shape {shape}, which hold no numbers; choose parameters of the "
+            "steps, such as k of SelectKBest, that keep one at least."
+        )
 
 
 def _layout_of_images(features):
@@ -240,6 +258,7 @@ def _layout_of_images(features):
             f"{_OWNER}: layout='images' is for steps that give an image for an image; transform gives an array of "
             f"shape {shape} and dtype {dtype} for one item."
         )
+    _check_not_empty(shape[1:])
     return Images(dtype_to_descr(dtype), shape[1:])
 
 

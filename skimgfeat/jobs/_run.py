@@ -164,7 +164,8 @@ class Run:
         columns = ("index", *ids, "image_path", "code", "message")
         errors.writerow(columns)
         account = add_up(self.folder.path, len(self.items), self._read_summaries(numbers, errors, columns))
-        self.folder.write(ERRORS, text.getvalue().encode())
+        # Messages of errors can hold halves of characters, as names of files that are no UTF-8 do.
+        self.folder.write(ERRORS, text.getvalue().encode("utf-8", "backslashreplace"))
         account = replace(
             account,
             seconds=time.perf_counter() - self.started_at,

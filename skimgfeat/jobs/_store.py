@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 
 import numpy as np
@@ -206,6 +206,10 @@ class DescriptorStore(Sequence):
             "fortran_order": False,
             "shape": (int(offsets[-1]), *self.tail),
         }
+        # An export that is interrupted must not leave those of an older one beside new descriptors.
+        for name in (_OFFSETS, _NAMES):
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
         with atomic_write(os.path.join(folder, _DESCRIPTORS)) as file:
             np.lib.format.write_array_header_2_0(file, header)
             for start in range(0, len(self), _BATCH_ITEMS):
@@ -241,6 +245,13 @@ class FlatDescriptors(Sequence):
     names : list of str
         The path of each image.
 
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no export, or one that was interrupted.
+    ValueError
+        For files of different exports.
+
     Examples
     --------
     >>> import os, tempfile
@@ -258,6 +269,11 @@ class FlatDescriptors(Sequence):
         folder = os.path.abspath(os.fsdecode(folder))
         self.descriptors = np.load(os.path.join(folder, _DESCRIPTORS), mmap_mode="r", allow_pickle=False)
         self.offsets = np.load(os.path.join(folder, _OFFSETS), allow_pickle=False)
+        if self.offsets[-1] != len(self.descriptors):
+            raise ValueError(
+                f"FlatDescriptors: {folder!r} holds {len(self.descriptors)} descriptors, and its offsets tell of "
+                f"{self.offsets[-1]}: they are of different exports; export the store again."
+            )
         self._names_path = os.path.join(folder, _NAMES)
 
     @cached_property

@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 from skimgfeat import HOG, BBoxCrop, ColorHistogram, Flatten, ImageCollection, extract, load_features
-from skimgfeat.datasets import OpenImages, build_box_dataset, export_box_dataset, load_box_dataset
+from skimgfeat.datasets import OpenImages, _box_export, build_box_dataset, export_box_dataset, load_box_dataset
 from skimgfeat.datasets._box_export import safe_name
 from skimgfeat.io import _collection
 from skimgfeat.jobs import TooManyErrorsError, load_account, verify
@@ -506,6 +506,20 @@ def test_the_table_of_the_source(dataset, tmp_path, suffix):
     assert_array_equal(frame["ImageID"].astype(int), boxes["image_id"].astype(int))
     with pytest.raises(FileExistsError):
         export_box_dataset(output, path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_table_has_all_columns_where_all_boxes_of_a_chunk_failed(photos, tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(_box_export, "_GROUP_ROWS", 1)
+    table = make_boxes(12).assign(path=["no.png"] * 4 + ["00.png"] * 4 + ["nothing.png"] * 4)
+    account = build(table, photos, tmp_path / "out", chunk_size=4)
+    assert (account.ok, account.error) == (4, 8)
+    path = tmp_path / f"wide{suffix}"
+    export_box_dataset(tmp_path / "out", path)
+    frame = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+    pixels = [f"p{number}" for number in range(SIDE * SIDE * 3)]
+    assert list(frame.columns) == ["ImageID", *pixels, "LabelName"]
+    assert_array_equal(frame[pixels], load_box_dataset(tmp_path / "out")[0].reshape(4, -1))
 
 
 @given(st.lists(st.text(max_size=8), min_size=2, max_size=2, unique=True))

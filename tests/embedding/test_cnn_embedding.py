@@ -24,7 +24,10 @@ from sklearn.svm import LinearSVC
 
 import skimgfeat
 from skimgfeat import CNNEmbedding, FailedImagesWarning, ImageCollection, ImageReader, load_features
+from skimgfeat.embedding import _network
+from skimgfeat.embedding._network import Network, load_network
 from skimgfeat.jobs import extract
+from skimgfeat.jobs._prepare import hash_estimator
 
 torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
@@ -253,10 +256,10 @@ def test_a_row_has_the_same_bits_whatever_is_beside_it(backend):
 
 
 @pytest.mark.parametrize(("n_images", "sizes"), [(7, [3, 4]), (1, [1]), (70, [6, 32, 32])])
-def test_few_images_are_shared_out_among_threads(n_images, sizes):
-    computed = []
+def test_few_images_are_shared_out_among_threads(monkeypatch, n_images, sizes):
+    computed, fill = [], Network.fill
     embedding = make(n_jobs=2).fit(PHOTOS)
-    embedding._fill, fill = lambda images, out: (computed.append(len(images)), fill(images, out)), embedding._fill
+    monkeypatch.setattr(Network, "fill", lambda *args: (computed.append(len(args[1])), fill(*args)))
     embedding.transform([PHOTOS[0]] * n_images)
     assert sorted(computed) == sizes
 
@@ -539,11 +542,27 @@ def check_extract(embedding, folder, path, output):
 
 
 def test_clones_share_a_network(state_file):
-    from skimgfeat.embedding._network import load_network
-
     embedding = make(weights=state_file[0]).fit(PHOTOS)
     other = clone(embedding).fit(PHOTOS[:1])
     assert load_network(other._plan) is load_network(embedding._plan)
+
+
+def test_threads_of_openvino_follow_n_jobs():
+    pytest.importorskip("openvino")
+    one, two = (make(backend="openvino", n_jobs=n_jobs).fit(PHOTOS) for n_jobs in (1, 2))
+    assert one._network() is not two._network()
+    assert hash_estimator(one) == hash_estimator(two)  # a run goes on with another n_jobs
+    assert pickle.loads(pickle.dumps(one)).set_params(n_jobs=2)._network() is two._network()
+    np.testing.assert_array_equal(one.transform(PHOTOS), two.transform(PHOTOS))
+
+
+def test_threads_that_joblib_is_told_of_share_a_network(monkeypatch):
+    pytest.importorskip("openvino")
+    loaded, load = [], _network._load
+    monkeypatch.setattr(_network, "_load", lambda plan, stored: (loaded.append(plan.n_threads), load(plan, stored))[1])
+    with joblib.parallel_config("threading", n_jobs=3):
+        make(backend="openvino", layer="conv1").fit(PHOTOS).transform(PHOTOS)
+    assert loaded == [3]
 
 
 def test_without_torch_the_rest_works(tmp_path):

@@ -16,7 +16,7 @@ from PIL import Image
 from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_selection import SelectKBest
+from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -25,6 +25,7 @@ from skimgfeat import HOG, LBP, SIFT, Flatten, ImageCollection, ImageReader, Res
 from skimgfeat.io import ImageError
 from skimgfeat.jobs import Account, TooManyErrorsError, load_account, verify, write_csv
 from skimgfeat.jobs._folder import ITEM_COLUMNS
+from skimgfeat.jobs._layouts import layout_of
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -202,6 +203,26 @@ def test_estimators_that_cannot_be_run(images, tmp_path, estimator, error, messa
         extract(estimator, images, tmp_path / "out", progress=False)
 
 
+@pytest.mark.filterwarnings("ignore:No features were selected", "ignore:Features .* are constant")
+@pytest.mark.parametrize("chunk_size", [None, 4])
+def test_features_without_numbers_are_refused(images, tmp_path, chunk_size):
+    y = np.arange(60) % 2
+    no_columns = make_pipeline(Flatten(), SelectKBest(f_classif, k=0))
+    no_columns.fit(images, y)
+    with pytest.raises(ValueError, match=r"extract: .* shape \(0,\).* hold no numbers"):
+        extract(no_columns, images, tmp_path / "out", chunk_size=chunk_size, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("array", "error", "message"),
+    [(np.zeros((3, 0)), ValueError, "hold no numbers"), (np.array([["a", None]]), TypeError, "dtype object")],
+)
+def test_descriptors_that_cannot_be_written(array, error, message):
+    with pytest.raises(error, match=f"extract: .*{message}"):
+        layout_of([array], "list", None)
+
+
 def test_pipeline_that_reads_files(folder, tmp_path):
     reader = make_pipeline(ImageReader(mode="gray"), Resize((6, 6)), Flatten())
     expected = np.asarray(Resize((6, 6)).fit_transform(ImageCollection.from_folder(folder, mode="gray")))
@@ -239,6 +260,15 @@ def test_labels(images, tmp_path, y):
         extract(Flatten(), images, tmp_path / "out", y=y[::-1], progress=False)
     with pytest.raises(ValueError, match="y is not what the job folder was made with"):
         extract(Flatten(), images, tmp_path / "out", progress=False)
+
+
+@pytest.mark.parametrize(
+    "y", [np.array([1] * 30 + [2.5] * 30, dtype=object), np.arange(60, dtype=">i8"), np.array(["a", "bc"] * 30, ">U2")]
+)
+def test_labels_have_one_type_in_all_chunks(images, tmp_path, y):
+    extract(Flatten(), images, tmp_path / "out", y=y, chunk_size=7, progress=False)
+    assert load_features(tmp_path / "out", return_items=True)[1]["label"].tolist() == y.tolist()
+    assert read_table(tmp_path / "out")["label"].to_pylist() == y.tolist()
 
 
 @pytest.mark.parametrize("y", [[1] * 59, [[1]] * 60, [None] + ["a"] * 59, [np.nan] + [1.0] * 59])
@@ -287,6 +317,19 @@ def test_failures_are_recorded_with_the_item(images, tmp_path):
     assert items["message"][3] == "RuntimeError: it does not like this image"
     lines = (tmp_path / "out" / "errors.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines[1:]] == ["3", "17", "18", "59"]
+
+
+def complain(X):
+    if (X[:, 0, 0] == RAISE).any():
+        raise RuntimeError("no such file: \udcff.png")
+    return X.reshape(len(X), -1)
+
+
+def test_a_message_of_any_characters_is_recorded(images, tmp_path):
+    images[3, 0, 0] = RAISE
+    account = extract(FunctionTransformer(complain), images, tmp_path / "out", progress=False)
+    assert (account.complete, account.error) == (True, 1)
+    assert r"no such file: \udcff.png" in (tmp_path / "out" / "errors.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("layout", ["list", "wide"])

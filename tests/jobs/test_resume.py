@@ -21,6 +21,7 @@ from PIL import Image
 from scripted_run import N_CHUNKS, SIZE, images
 
 from skimgfeat import Flatten, ImageCollection, Resize, extract, load_features
+from skimgfeat.io._files import TEMPORARY_PREFIX
 from skimgfeat.jobs import load_account, verify
 
 HERE = Path(__file__).parent
@@ -306,6 +307,8 @@ def test_items_are_frozen(folder, tmp_path, threads):
 def test_a_finished_run_is_left_alone(tmp_path, threads):
     X = np.zeros((30, 4, 4), dtype=np.uint8)
     first = extract(Flatten(), X, tmp_path / "out", chunk_size=10, progress=False)
+    # As someone leaves it for a moment who writes a copy there.
+    (tmp_path / "out" / f"{TEMPORARY_PREFIX}1.tmp").write_bytes(b"half a copy")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.name != ".lock"}
     again = extract(Flatten(), X, tmp_path / "out", progress=False)
     assert (again.ok, again.n_done, again.items_per_second) == (first.ok, 0, 0)

@@ -171,6 +171,25 @@ def test_export(store, expected, tmp_path):
     assert_same(store[[5, 3]].export(tmp_path / "part")[:], [expected[5], expected[3]])
 
 
+def test_an_export_over_another_that_is_interrupted(store, tmp_path, monkeypatch):
+    def interrupt(self, index):
+        raise KeyboardInterrupt
+
+    flat = tmp_path / "flat"
+    store[[0, 1, 2]].export(flat)
+    offsets = (flat / "offsets.npy").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(DescriptorStore, "_array", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            store.export(flat)
+    with pytest.raises(FileNotFoundError, match=r"offsets\.npy"):
+        FlatDescriptors(flat)
+    store.export(flat)
+    (flat / "offsets.npy").write_bytes(offsets)
+    with pytest.raises(ValueError, match=r"FlatDescriptors: .* of different exports; export the store again"):
+        FlatDescriptors(flat)
+
+
 def test_a_store_of_no_descriptors_at_all(tmp_path):
     extract(SIFT(), np.zeros((3, 20, 20), np.uint8), tmp_path / "store")
     store = DescriptorStore(tmp_path / "store")
