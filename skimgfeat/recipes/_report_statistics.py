@@ -132,7 +132,7 @@ def map_rows(rows, metric):
     """
     rows = np.asarray(rows, dtype=np.float32)
     rows = normalize(rows) if metric == "cosine" else rows
-    if min(rows.shape) < 3 or not (rows != rows[0]).any():
+    if len(rows) < 3 or rows.shape[1] < 2 or not (rows != rows[0]).any():
         return None
     pca = PCA(n_components=2, random_state=0)
     return pca.fit_transform(rows), pca.explained_variance_ratio_

@@ -219,6 +219,13 @@ def test_map_is_the_plane_of_the_first_two_principal_components(tmp_path, rows):
     assert_allclose(data["map"]["shares"], (values**2 / (values**2).sum())[:2], rtol=1e-4)
 
 
+@pytest.mark.parametrize(("n_columns", "has_map"), [(1, False), (2, True)])
+def test_two_columns_spread_in_a_plane(tmp_path, n_columns, has_map):
+    _, data = report(np.random.default_rng(0).random((30, n_columns)), tmp_path)
+    assert (data["map"] is not None) == has_map
+    assert not has_map or sum(data["map"]["shares"]) == pytest.approx(1)
+
+
 def test_agreement_of_labels(tmp_path):
     X, y = load_digits(return_X_y=True)
     X, y = X[:200], y[:200]
