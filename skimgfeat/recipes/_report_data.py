@@ -221,8 +221,9 @@ def _describe_families(names, found):
     for family, places in families.items():
         n = found.n_finite[places]
         total = max(1, n.sum())
-        mean = (n * found.mean[places]).sum() / total
-        variance = (n * (std[places] ** 2 + (found.mean[places] - mean) ** 2)).sum() / total
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = (n * found.mean[places]).sum() / total
+            variance = (n * (std[places] ** 2 + (found.mean[places] - mean) ** 2)).sum() / total
         low, high = found.min[places].min(), found.max[places].max()
         n_missing = found.n_rows * len(places) - n.sum()
         moments = _moments(n.sum(), mean, np.sqrt(variance), low, high, found.n_zeros[places].sum(), n_missing)

@@ -226,6 +226,26 @@ def test_two_columns_spread_in_a_plane(tmp_path, n_columns, has_map):
     assert not has_map or sum(data["map"]["shares"]) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-160])
+def test_map_of_columns_far_from_zero(tmp_path, size):
+    X = np.random.default_rng(0).normal(0, [10, 5, 1], (40, 3))
+    places = []
+    for rows in (X, (1.7e9 + X) * size):
+        _, data = report(rows, tmp_path)
+        places.append(np.array([data["map"]["x"], data["map"]["y"]]))
+        places[-1] *= np.sign(places[-1][:, :1])
+    assert_allclose(places[1] / size, places[0], atol=1e-4)
+
+
+def test_rows_whose_squares_are_too_large_are_compared_when_standardized(tmp_path):
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    _, expected = report(X, tmp_path, standardize=True)
+    _, data = report(X * 1e300, tmp_path, standardize=True)
+    assert data["nearest"]["indices"] == expected["nearest"]["indices"]
+    assert_allclose(data["map"]["x"], expected["map"]["x"], atol=1e-5)
+    assert data["columns"][0][2] is None  # the standard deviation
+
+
 def test_agreement_of_labels(tmp_path):
     X, y = load_digits(return_X_y=True)
     X, y = X[:200], y[:200]
