@@ -100,8 +100,8 @@ def write_report(
         The HTML file. It appears when it is complete, and replaces one that is there.
     images : path-like, ImageCollection, sequence of arrays or None, default=None
         Where the pictures come from. None reads the images of the run again, as the run did; of a Parquet file, those
-        that its column ``image_path`` names inside its folder. A folder is where these paths lead now. Anything else,
-        or a file that :func:`~skimgfeat.io.read_images` takes, has an image for each item.
+        that its column ``image_path`` names inside its folder. A folder is where these paths lead now, or those of a
+        data frame. Anything else, or a file that :func:`~skimgfeat.io.read_images` takes, has an image for each item.
     y : array-like of shape (n_items,) or None, default=None
         Labels; None takes those that stand beside the features.
     title : str or None, default=None
@@ -171,7 +171,8 @@ def write_report(
     shown = read_rows(source, y, Sample(max_images, source.n_rows, sample_state))
     thumbnails = make_thumbnails(_find_images(shown, source, images), thumbnail_size, count_threads(n_jobs))
     # Images that are given, one an item, need nothing said of those of the run.
-    notes = [source.note] if source.note and (images is None or isinstance(images, str)) else []
+    note = source.note_on(images) if images is None or isinstance(images, str) else ""
+    notes = [note] if note else []
     data = summarize(shown, source, thumbnails, notes, options)
     data |= compare(shown, metric, standardize, numbers, n_jobs)
     page = render(_title(features) if title is None else title, data)
@@ -225,7 +226,7 @@ def _find_images(shown, source, images):
     if images is not None and not isinstance(images, str):
         return _safe_indexing(images, shown.columns["index"])
     if source.find_images is None:
-        return [ImageError("unknown", source.note)] * len(shown.rows)
+        return [ImageError("unknown", source.note_on(images))] * len(shown.rows)
     return source.find_images(shown.columns, np.stack(shown.rows), images)
 
 

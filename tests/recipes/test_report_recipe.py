@@ -351,6 +351,23 @@ def test_table_finds_images_in_its_own_folder_only(photos, rows, tmp_path):
     assert [problem.split(":")[0] for problem in data["images"]["problems"]] == ["", *["outside_root"] * 3]
 
 
+def test_a_data_frame_finds_images_in_the_folder_that_is_given(rows, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.new("RGB", (9, 7), "red").save(folder / "red.png")
+    Image.new("RGB", (9, 7), "red").save(tmp_path / "outside.png")
+    frame = pd.DataFrame(rows[:2], columns=list("abcd")).assign(image_path=["red.png", "../outside.png"])
+    account, data = report(frame, tmp_path, images=folder)
+    assert [problem.split(":")[0] for problem in data["images"]["problems"]] == ["", "outside_root"]
+    assert data["notes"] == []
+    account, data = report(frame, tmp_path)
+    assert account.without_picture == 2
+    assert data["notes"] == ["The features tell paths of images, and no folder of them was given."]
+    _, data = report(rows, tmp_path, images=folder)
+    assert data["notes"] == ["The features tell no paths, so nothing says which images of the folder they are of."]
+    assert data["images"]["problems"][0].endswith(data["notes"][0])
+
+
 class Embedding(Flatten):
     """A step that has a model to tell of."""
 
