@@ -199,7 +199,8 @@ def _check_options(title, metric, standardize, n_jobs):
 def _check_labels(y, n_items):
     if y is None:
         return None
-    y = np.asarray(y)
+    # Numbers and texts in one list stay what they are: NaN would become the text "nan".
+    y = np.asarray(y, dtype=object if isinstance(y, (list, tuple)) else None)
     if y.shape != (n_items,):
         raise ValueError(f"{_OWNER}: y must hold a label for each of {n_items} items, got shape {y.shape}.")
     return y.tolist()

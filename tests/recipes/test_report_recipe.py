@@ -261,6 +261,13 @@ def test_agreement_of_labels(tmp_path):
     assert {label: n for label, n, _ in data["classes"]} == Counter(y.astype(str).tolist())
 
 
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_labels_of_a_list_may_be_missing(tmp_path, rows, missing):
+    _, data = report(rows, tmp_path, y=["a", missing] * 25)
+    assert data["labels"] == ["a"]
+    assert data["images"]["labels"] == [0, -1] * 25
+
+
 @pytest.mark.parametrize("n_rows", [1, 2])
 def test_few_rows(tmp_path, n_rows):
     account, data = report(np.eye(3)[:n_rows], tmp_path, y=["a", "b"][:n_rows])
