@@ -44,6 +44,8 @@ def make_thumbnails(images, size, n_threads):
 
     None is larger than ``size`` pixels a side.
     """
+    # A pandas Series is read by its labels, not by place.
+    images = list(images) if hasattr(images, "iloc") else images
     make = _of_file if isinstance(images, ImageCollection) and not images.functions else _of_array
     with ThreadPoolExecutor(n_threads) as pool:
         return list(pool.map(lambda place: _attempt(make, images, place, size), range(len(images))))

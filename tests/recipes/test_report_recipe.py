@@ -439,6 +439,14 @@ def test_pictures_of_arrays(tmp_path, dtype):
     assert again["images"]["thumbnails"] == data["images"]["thumbnails"]
 
 
+def test_pictures_of_a_series_are_taken_by_place(tmp_path):
+    images = np.stack([np.full((4, 4), value, np.uint8) for value in (0, 100, 200)])
+    series = pd.Series(list(images), index=[2, 0, 1])
+    _, data = report(images.reshape(3, -1), tmp_path, images=series)
+    pixels = [picture(uri).convert("L").getpixel((0, 0)) for uri in data["images"]["thumbnails"]]
+    assert pixels == [0, 100, 200]
+
+
 def test_images_that_were_moved_or_are_gone(tmp_path):
     photos, moved = tmp_path / "photos", tmp_path / "moved"
     photos.mkdir()
