@@ -15,7 +15,7 @@ from skimgfeat.recipes._report_data import compare, read_rows, summarize
 from skimgfeat.recipes._report_page import render
 from skimgfeat.recipes._report_source import open_source
 from skimgfeat.recipes._report_statistics import Sample
-from skimgfeat.recipes._report_thumbnails import make_thumbnails
+from skimgfeat.recipes._report_thumbnails import LARGEST, make_thumbnails
 
 _OWNER = "write_report"
 
@@ -115,7 +115,7 @@ def write_report(
     max_images : int, default=1000
         Of more rows, so many are drawn at random, shown and compared with each other. Statistics are of all rows.
     thumbnail_size : int, default=128
-        The longer side of a picture, in pixels, at most.
+        The longer side of a picture, in pixels, at most; up to 16383, which is what WebP holds.
     random_state : int, RandomState instance or None, default=0
         Which rows are drawn.
     n_jobs : int or None, default=None
@@ -164,6 +164,10 @@ def write_report(
     sizes = {"max_images": max_images, "thumbnail_size": thumbnail_size}
     for name, value in {**numbers, **sizes}.items():
         check_integer(_OWNER, name, value, minimum=1)
+    if thumbnail_size > LARGEST:
+        raise ValueError(
+            f"{_OWNER}: thumbnail_size must be at most {LARGEST}, the largest side of a WebP, got {thumbnail_size}."
+        )
     sample_state = check_random_state_of(_OWNER, random_state)
     options = {"metric": metric, "standardize": standardize, **numbers, **sizes, "random_state": random_state}
     source = open_source(_OWNER, features)

@@ -13,6 +13,8 @@ from skimgfeat.io import ImageCollection, ImageError, decode_image
 from skimgfeat.io._decode import read_header
 
 _QUALITY = 75
+# What a side of a WebP may have, in pixels.
+LARGEST = 16383
 # Digits and the like are kept to the pixel: they are as small as their blurred copies.
 _LOSSLESS_PIXELS = 48 * 48
 

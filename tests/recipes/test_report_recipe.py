@@ -447,6 +447,12 @@ def test_pictures_of_a_series_are_taken_by_place(tmp_path):
     assert pixels == [0, 100, 200]
 
 
+def test_pictures_of_the_largest_size(tmp_path):
+    images = np.zeros((1, 1, 17000), np.uint8)
+    _, data = report(np.eye(1, 3), tmp_path, images=images, thumbnail_size=16383)
+    assert picture(data["images"]["thumbnails"][0]).size == (16383, 1)
+
+
 def test_images_that_were_moved_or_are_gone(tmp_path):
     photos, moved = tmp_path / "photos", tmp_path / "moved"
     photos.mkdir()
@@ -531,6 +537,7 @@ def test_the_page_names_no_other_file(page):
         ({"n_farthest": 1.5}, TypeError, "n_farthest must be an integer"),
         ({"max_images": 0}, ValueError, "max_images must be at least 1"),
         ({"thumbnail_size": 0}, ValueError, "thumbnail_size must be at least 1"),
+        ({"thumbnail_size": 16384}, ValueError, "thumbnail_size must be at most 16383, .*, got 16384"),
         ({"random_state": -1}, ValueError, "random_state must be from 0"),
         ({"title": 3}, TypeError, "title must be None or a string"),
         ({"n_jobs": 0}, ValueError, "n_jobs must not be 0"),
