@@ -130,9 +130,11 @@ def write_report(
     ------
     FileNotFoundError
         Where there are no features, or no folder for the page.
+    IsADirectoryError
+        Where ``output`` is a folder.
     TypeError, ValueError
-        For a parameter or file that cannot be used, a run that is not finished, images or labels of another number
-        than the items, and rows too large to compare.
+        For a parameter or file that cannot be used, a page that would replace what it is made of, a run that is not
+        finished, images or labels of another number than the items, and rows too large to compare.
     ImportError
         For Parquet without pyarrow.
 
@@ -170,6 +172,7 @@ def write_report(
         )
     sample_state = check_random_state_of(_OWNER, random_state)
     options = {"metric": metric, "standardize": standardize, **numbers, **sizes, "random_state": random_state}
+    _check_output(output, {"features": features, "images": images})
     source = open_source(_OWNER, features)
     y, images = _check_labels(y, source.n_items), _open_images(images, source.n_items)
     shown = read_rows(source, y, Sample(max_images, source.n_rows, sample_state))
@@ -198,6 +201,23 @@ def _check_options(title, metric, standardize, n_jobs):
     check_choice(_OWNER, "metric", metric, METRICS)
     check_flag(_OWNER, "standardize", standardize)
     check_n_jobs(_OWNER, n_jobs)
+
+
+def _check_output(output, inputs):
+    """Refuse, before any work, an output that cannot be written or that would replace one of the inputs."""
+    if not isinstance(output, (str, bytes, os.PathLike)):
+        raise TypeError(f"{_OWNER}: output must be the path of a file, got {output!r}.")
+    path = os.path.realpath(os.fsdecode(output))
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{_OWNER}: output {path!r} is a folder. Give the name of a file in it.")
+    if not os.path.isdir(os.path.dirname(path)):
+        raise FileNotFoundError(
+            f"{_OWNER}: cannot write output {path!r}: its folder does not exist. Create the folder first."
+        )
+    for name, given in inputs.items():
+        is_file = isinstance(given, (str, os.PathLike)) and os.path.isfile(given)
+        if is_file and os.path.exists(path) and os.path.samefile(given, path):
+            raise ValueError(f"{_OWNER}: output {path!r} is the file of {name}. Choose another name for the page.")
 
 
 def _check_labels(y, n_items):

@@ -551,6 +551,28 @@ def test_mistakes_leave_nothing(rows, tmp_path, options, error, message):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("of_images", [False, True])
+def test_the_page_replaces_none_of_its_inputs(rows, tmp_path, of_images):
+    path, link = tmp_path / "rows.npy", tmp_path / "link.html"
+    np.save(path, np.zeros((50, 4, 4), np.uint8) if of_images else rows)
+    link.symlink_to(path)
+    before = path.read_bytes()
+    for output in (path, link):
+        with pytest.raises(ValueError, match=f"is the file of {'images' if of_images else 'features'}"):
+            write_report(rows if of_images else path, output, images=path if of_images else None)
+    assert path.read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(tmp_path):
+    # Features that would be refused later.
+    with pytest.raises(FileNotFoundError, match=r"^write_report: cannot write output .* Create the folder first\.$"):
+        write_report("nowhere.npy", tmp_path / "none" / "report.html")
+    with pytest.raises(IsADirectoryError, match=r"^write_report: output .* is a folder"):
+        write_report("nowhere.npy", tmp_path)
+    with pytest.raises(TypeError, match=r"^write_report: output must be the path of a file, got None"):
+        write_report("nowhere.npy", None)
+
+
 def test_features_that_are_none(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_report(tmp_path / "nowhere", tmp_path / "report.html")
