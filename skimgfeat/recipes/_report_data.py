@@ -111,7 +111,7 @@ def label_text(label):
     """Return a label as it is shown, None for one that is missing."""
     if is_missing(label):
         return None
-    return visible(label.decode("utf-8", "backslashreplace") if isinstance(label, bytes) else label)
+    return visible(label.decode("utf-8", "surrogateescape") if isinstance(label, bytes) else label, distinct=True)
 
 
 def _name(values):

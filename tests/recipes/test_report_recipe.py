@@ -8,6 +8,7 @@ import os
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 
 import joblib
@@ -21,6 +22,8 @@ from sklearn.datasets import load_digits
 from skimgfeat import Flatten, ImageCollection, Resize, extract
 from skimgfeat.io import write_features
 from skimgfeat.recipes import write_report
+from skimgfeat.recipes._report_data import label_text
+from skimgfeat.recipes._report_page import visible
 from skimgfeat.recipes._report_statistics import ColumnStatistics, Sample, family_of
 
 pytest.importorskip("pyarrow")
@@ -495,6 +498,26 @@ def test_texts_are_data_and_never_markup(page):
     assert not {"img", "b", "iframe", "object"} & {tag for tag, _ in page.tags}
     assert page.text.count("alert(1)") == page.text.count("\\u003cimg src=x onerror=alert(1)>")
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+
+
+@pytest.mark.parametrize("hidden", "\xad\u061c\u180e\u200b\u200e\u200f\u2060\u2065\ufeff\U000e0000\U000e007f")
+def test_characters_that_show_nothing_are_escaped(hidden):
+    assert visible(f"cat{hidden}s").isprintable()
+    assert visible(f"cat{hidden}s") == f"cat{hidden.encode('unicode_escape').decode()}s"
+
+
+@pytest.mark.parametrize(
+    "text", ["👩\u200d🚀", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "größe\\d", "C:\\x"]
+)
+def test_characters_that_words_need_stay(text):
+    assert visible(text) == visible(text, distinct=True) == text
+
+
+def test_labels_never_become_one():
+    parts = ["\\", "\n", "n", "\u200b", "u200b", "x0", "0", "\x00"]
+    labels = {"".join(chosen) for length in range(5) for chosen in product(parts, repeat=length)}
+    assert len({label_text(label) for label in labels}) == len(labels)
+    assert label_text(b"\xff") != label_text(b"\\xff")
 
 
 def test_the_policy_lets_nothing_else_run_and_nothing_be_fetched(page):
