@@ -170,11 +170,15 @@ def summarize(shown, source, thumbnails, notes, options):
 
 
 def _sort_labels(labels):
-    """Return labels in order: of numbers, if they all are."""
+    """Return labels in order: of numbers, if they all are; "1" and "1.0" are equal, and then in order of text."""
     try:
-        return sorted(labels, key=float)
+        numbers = {label: float(label) for label in labels}
     except ValueError:
         return sorted(labels)
+    # NaN has no place among numbers.
+    if any(value != value for value in numbers.values()):
+        return sorted(labels)
+    return sorted(labels, key=lambda label: (numbers[label], label))
 
 
 def _describe_classes(shown, source):

@@ -8,7 +8,7 @@ import os
 import re
 from collections import Counter
 from html.parser import HTMLParser
-from itertools import product
+from itertools import permutations, product
 from pathlib import Path
 
 import joblib
@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 from skimgfeat import Flatten, ImageCollection, Resize, extract
 from skimgfeat.io import write_features
 from skimgfeat.recipes import write_report
-from skimgfeat.recipes._report_data import label_text
+from skimgfeat.recipes._report_data import _sort_labels, label_text
 from skimgfeat.recipes._report_page import visible
 from skimgfeat.recipes._report_statistics import ColumnStatistics, Sample, family_of
 
@@ -269,6 +269,13 @@ def test_labels_of_a_list_may_be_missing(tmp_path, rows, missing):
     _, data = report(rows, tmp_path, y=["a", missing] * 25)
     assert data["labels"] == ["a"]
     assert data["images"]["labels"] == [0, -1] * 25
+
+
+@pytest.mark.parametrize(
+    "expected", [["01", "1", "1.0", "2", "10"], ["-inf", "-1", "0"], ["10", "2", "a"], ["10", "2", "9", "nan"]]
+)
+def test_labels_have_one_order(expected):
+    assert all(_sort_labels(labels) == expected for labels in permutations(expected))
 
 
 @pytest.mark.parametrize("n_rows", [1, 2])
