@@ -33,7 +33,10 @@ def visible(text, *, distinct=False):
 
 
 def number(value):
-    """Return a number as JSON takes it, to six digits; None for what is not finite."""
+    """Return a number as JSON takes it, integers as they are, others to six digits; None for what is not finite."""
+    # Above, a script has not all integers.
+    if abs(value) < 2**53 and value == int(value):
+        return int(value)
     value = float(f"{value:.6g}")
     return value if abs(value) < float("inf") else None
 

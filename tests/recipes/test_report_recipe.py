@@ -23,6 +23,7 @@ from skimgfeat import Flatten, ImageCollection, Resize, extract
 from skimgfeat.io import write_features
 from skimgfeat.recipes import write_report
 from skimgfeat.recipes._report_data import _sort_labels, label_text
+from skimgfeat.recipes._report_page import number as page_number
 from skimgfeat.recipes._report_page import visible
 from skimgfeat.recipes._report_statistics import ColumnStatistics, Sample, family_of
 
@@ -276,6 +277,23 @@ def test_labels_of_a_list_may_be_missing(tmp_path, rows, missing):
 )
 def test_labels_have_one_order(expected):
     assert all(_sort_labels(labels) == expected for labels in permutations(expected))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1234567, 1234567),
+        (np.int64(-1234567), -1234567),
+        (np.float32(1234567), 1234567),
+        (2**53 - 1, 2**53 - 1),
+        (1234567.5, 1234570),
+        (1 / 3, 0.333333),
+        (np.nan, None),
+        (-np.inf, None),
+    ],
+)
+def test_numbers_of_the_page(value, expected):
+    assert page_number(value) == expected
 
 
 @pytest.mark.parametrize("n_rows", [1, 2])
