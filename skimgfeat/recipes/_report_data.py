@@ -116,7 +116,8 @@ def label_text(label):
 
 def _name(values):
     """Return what an image is called: its path, or its place where it has none."""
-    return visible(next((values[name] for name in NAMES if values.get(name)), f"item {values['index']}"))
+    named = (values[name] for name in NAMES if not is_missing(values.get(name)) and values[name] != "")
+    return visible(next(named, f"item {values['index']}"))
 
 
 def summarize(shown, source, thumbnails, notes, options):

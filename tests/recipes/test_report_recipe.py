@@ -403,6 +403,12 @@ def test_a_data_frame_finds_images_in_the_folder_that_is_given(rows, tmp_path):
     assert data["images"]["problems"][0].endswith(data["notes"][0])
 
 
+def test_an_item_may_be_called_0(rows, tmp_path):
+    frame = pd.DataFrame(rows[:3], columns=list("abcd")).assign(image_path=["", None, "x.png"], item_id=[2, 0, 1])
+    _, data = report(frame, tmp_path)
+    assert data["images"]["names"] == ["2", "0", "x.png"]
+
+
 class Embedding(Flatten):
     """A step that has a model to tell of."""
 
