@@ -281,8 +281,9 @@ function showMap() {
   const [width, height, margin] = [900, 480, 14];
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Map of the images" });
   const scale = (values, length) => {
-    const low = Math.min(...values);
-    const high = Math.max(...values);
+    // A call takes only so many arguments, fewer than there may be images.
+    const low = values.reduce((a, b) => Math.min(a, b));
+    const high = values.reduce((a, b) => Math.max(a, b));
     return (value) => margin + ((value - low) / (high - low || 1)) * (length - 2 * margin);
   };
   const x = scale(map.x, width);
@@ -440,7 +441,7 @@ function start() {
   showStatistics();
   showErrors();
   if (images.labels) {
-    byId("label").append(...labelNames.map((text, label) => make("option", { value: label }, text)));
+    labelNames.forEach((text, label) => byId("label").append(make("option", { value: label }, text)));
   } else byId("label-choice").hidden = true;
   filterImages();
   byId("find").addEventListener("input", filterImages);
