@@ -152,6 +152,7 @@ def summarize(shown, source, thumbnails, notes, options):
         "columns": _describe_columns(source.names, shown.statistics),
         "columnsLeftOut": max(0, len(source.names) - _MOST_LISTED),
         "errors": {
+            "ofRun": source.account is not None,
             "known": source.account is not None or "status" in shown.columns,
             "codes": [[visible(code), count] for code, count in sorted(shown.codes.items())],
             "rows": [

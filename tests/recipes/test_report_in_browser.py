@@ -249,6 +249,13 @@ def test_tables_sort_and_filter(browser):
     wait(browser, lambda: texts(columns, "tbody td:first-child") == ["hog_r0_c0_b00_o1"])
 
 
+def test_features_of_no_run_have_no_file_of_errors(driver, tmp_path):
+    write_report(np.full((5001, 1), np.nan), tmp_path / "report.html")
+    driver.get((tmp_path / "report.html").as_uri())
+    text = driver.find_element(By.ID, "errors-text").text
+    assert text == "5,001 images have no features; the first 5,000 are listed."
+
+
 def test_more_images_than_a_call_takes_arguments(driver, tmp_path):
     n = 130_000
     write_report(np.eye(3), tmp_path / "small.html", y=["a", "b", "c"])

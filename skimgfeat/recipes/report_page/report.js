@@ -420,7 +420,7 @@ function showHistogram() {
 function showErrors() {
   const { codes, rows, total } = data.errors;
   byId("errors-text").textContent = total
-    ? `${format(total)} images have no features${rows.length < total ? `; the first ${format(rows.length)} are listed, errors.csv of the run has all` : ""}.`
+    ? `${format(total)} images have no features${rows.length < total ? `; the first ${format(rows.length)} are listed${data.errors.ofRun ? ", errors.csv of the run has all" : ""}` : ""}.`
     : data.errors.known ? "None." : "The features do not tell of images that failed.";
   showTable(byId("codes"), "Codes", [["code", (row) => row[0]], ["images", (row) => row[1], format]], codes);
   showTable(byId("failures"), "Images", [["index", (row) => row[0], format], ["name", (row) => row[1]], ["code", (row) => row[2]], ["message", (row) => row[3]]], rows, { find: "a part of a name, code or message", size: 20 });
