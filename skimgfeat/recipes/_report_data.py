@@ -147,6 +147,7 @@ def summarize(shown, source, thumbnails, notes, options):
         "labels": names,
         "colored": sorted(codes[label] for label in common),
         "classes": _describe_classes(shown, source),
+        "classOrder": _sort_labels(shown.classes),
         "labelled": sum(shown.classes.values()),
         "families": _describe_families(source.names, shown.statistics),
         "columns": _describe_columns(source.names, shown.statistics),

@@ -249,6 +249,15 @@ def test_tables_sort_and_filter(browser):
     wait(browser, lambda: texts(columns, "tbody td:first-child") == ["hog_r0_c0_b00_o1"])
 
 
+def test_labels_that_are_numbers_sort_as_numbers(driver, tmp_path):
+    write_report(np.eye(6), tmp_path / "report.html", y=[10, 10, 10, 2, 2, 9], max_images=2)
+    driver.get((tmp_path / "report.html").as_uri())
+    head = driver.find_element(By.CSS_SELECTOR, "#classes th button")
+    for expected in (["2", "9", "10"], ["10", "9", "2"]):
+        head.click()
+        assert texts(driver, "#classes tbody td:first-child") == expected
+
+
 def test_features_of_no_run_have_no_file_of_errors(driver, tmp_path):
     write_report(np.full((5001, 1), np.nan), tmp_path / "report.html")
     driver.get((tmp_path / "report.html").as_uri())
