@@ -15,7 +15,7 @@ from skimgfeat.recipes._report_data import compare, read_rows, summarize
 from skimgfeat.recipes._report_page import render
 from skimgfeat.recipes._report_source import open_source
 from skimgfeat.recipes._report_statistics import Sample
-from skimgfeat.recipes._report_thumbnails import make_thumbnails
+from skimgfeat.recipes._report_thumbnails import LARGEST, make_thumbnails
 
 _OWNER = "write_report"
 
@@ -100,8 +100,8 @@ def write_report(
         The HTML file. It appears when it is complete, and replaces one that is there.
     images : path-like, ImageCollection, sequence of arrays or None, default=None
         Where the pictures come from. None reads the images of the run again, as the run did; of a Parquet file, those
-        that its column ``image_path`` names inside its folder. A folder is where these paths lead now. Anything else,
-        or a file that :func:`~skimgfeat.io.read_images` takes, has an image for each item.
+        that its column ``image_path`` names inside its folder. A folder is where these paths lead now, or those of a
+        data frame. Anything else, or a file that :func:`~skimgfeat.io.read_images` takes, has an image for each item.
     y : array-like of shape (n_items,) or None, default=None
         Labels; None takes those that stand beside the features.
     title : str or None, default=None
@@ -115,7 +115,7 @@ def write_report(
     max_images : int, default=1000
         Of more rows, so many are drawn at random, shown and compared with each other. Statistics are of all rows.
     thumbnail_size : int, default=128
-        The longer side of a picture, in pixels, at most.
+        The longer side of a picture, in pixels, at most; up to 16383, which is what WebP holds.
     random_state : int, RandomState instance or None, default=0
         Which rows are drawn.
     n_jobs : int or None, default=None
@@ -130,9 +130,11 @@ def write_report(
     ------
     FileNotFoundError
         Where there are no features, or no folder for the page.
+    IsADirectoryError
+        Where ``output`` is a folder.
     TypeError, ValueError
-        For a parameter or file that cannot be used, a run that is not finished, images or labels of another number
-        than the items, and rows too large to compare.
+        For a parameter or file that cannot be used, a page that would replace what it is made of, a run that is not
+        finished, images or labels of another number than the items, and rows too large to compare.
     ImportError
         For Parquet without pyarrow.
 
@@ -164,14 +166,20 @@ def write_report(
     sizes = {"max_images": max_images, "thumbnail_size": thumbnail_size}
     for name, value in {**numbers, **sizes}.items():
         check_integer(_OWNER, name, value, minimum=1)
+    if thumbnail_size > LARGEST:
+        raise ValueError(
+            f"{_OWNER}: thumbnail_size must be at most {LARGEST}, the largest side of a WebP, got {thumbnail_size}."
+        )
     sample_state = check_random_state_of(_OWNER, random_state)
     options = {"metric": metric, "standardize": standardize, **numbers, **sizes, "random_state": random_state}
+    _check_output(output, {"features": features, "images": images})
     source = open_source(_OWNER, features)
     y, images = _check_labels(y, source.n_items), _open_images(images, source.n_items)
     shown = read_rows(source, y, Sample(max_images, source.n_rows, sample_state))
     thumbnails = make_thumbnails(_find_images(shown, source, images), thumbnail_size, count_threads(n_jobs))
     # Images that are given, one an item, need nothing said of those of the run.
-    notes = [source.note] if source.note and (images is None or isinstance(images, str)) else []
+    note = source.note_on(images) if images is None or isinstance(images, str) else ""
+    notes = [note] if note else []
     data = summarize(shown, source, thumbnails, notes, options)
     data |= compare(shown, metric, standardize, numbers, n_jobs)
     page = render(_title(features) if title is None else title, data)
@@ -195,10 +203,28 @@ def _check_options(title, metric, standardize, n_jobs):
     check_n_jobs(_OWNER, n_jobs)
 
 
+def _check_output(output, inputs):
+    """Refuse, before any work, an output that cannot be written or that would replace one of the inputs."""
+    if not isinstance(output, (str, bytes, os.PathLike)):
+        raise TypeError(f"{_OWNER}: output must be the path of a file, got {output!r}.")
+    path = os.path.realpath(os.fsdecode(output))
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{_OWNER}: output {path!r} is a folder. Give the name of a file in it.")
+    if not os.path.isdir(os.path.dirname(path)):
+        raise FileNotFoundError(
+            f"{_OWNER}: cannot write output {path!r}: its folder does not exist. Create the folder first."
+        )
+    for name, given in inputs.items():
+        is_file = isinstance(given, (str, os.PathLike)) and os.path.isfile(given)
+        if is_file and os.path.exists(path) and os.path.samefile(given, path):
+            raise ValueError(f"{_OWNER}: output {path!r} is the file of {name}. Choose another name for the page.")
+
+
 def _check_labels(y, n_items):
     if y is None:
         return None
-    y = np.asarray(y)
+    # Numbers and texts in one list stay what they are: NaN would become the text "nan".
+    y = np.asarray(y, dtype=object if isinstance(y, (list, tuple)) else None)
     if y.shape != (n_items,):
         raise ValueError(f"{_OWNER}: y must hold a label for each of {n_items} items, got shape {y.shape}.")
     return y.tolist()
@@ -225,7 +251,7 @@ def _find_images(shown, source, images):
     if images is not None and not isinstance(images, str):
         return _safe_indexing(images, shown.columns["index"])
     if source.find_images is None:
-        return [ImageError("unknown", source.note)] * len(shown.rows)
+        return [ImageError("unknown", source.note_on(images))] * len(shown.rows)
     return source.find_images(shown.columns, np.stack(shown.rows), images)
 
 

@@ -111,12 +111,13 @@ def label_text(label):
     """Return a label as it is shown, None for one that is missing."""
     if is_missing(label):
         return None
-    return visible(label.decode("utf-8", "backslashreplace") if isinstance(label, bytes) else label)
+    return visible(label.decode("utf-8", "surrogateescape") if isinstance(label, bytes) else label, distinct=True)
 
 
 def _name(values):
     """Return what an image is called: its path, or its place where it has none."""
-    return visible(next((values[name] for name in NAMES if values.get(name)), f"item {values['index']}"))
+    named = (values[name] for name in NAMES if not is_missing(values.get(name)) and values[name] != "")
+    return visible(next(named, f"item {values['index']}"))
 
 
 def summarize(shown, source, thumbnails, notes, options):
@@ -146,11 +147,13 @@ def summarize(shown, source, thumbnails, notes, options):
         "labels": names,
         "colored": sorted(codes[label] for label in common),
         "classes": _describe_classes(shown, source),
+        "classOrder": _sort_labels(shown.classes),
         "labelled": sum(shown.classes.values()),
         "families": _describe_families(source.names, shown.statistics),
         "columns": _describe_columns(source.names, shown.statistics),
         "columnsLeftOut": max(0, len(source.names) - _MOST_LISTED),
         "errors": {
+            "ofRun": source.account is not None,
             "known": source.account is not None or "status" in shown.columns,
             "codes": [[visible(code), count] for code, count in sorted(shown.codes.items())],
             "rows": [
@@ -170,11 +173,15 @@ def summarize(shown, source, thumbnails, notes, options):
 
 
 def _sort_labels(labels):
-    """Return labels in order: of numbers, if they all are."""
+    """Return labels in order: of numbers, if they all are; "1" and "1.0" are equal, and then in order of text."""
     try:
-        return sorted(labels, key=float)
+        numbers = {label: float(label) for label in labels}
     except ValueError:
         return sorted(labels)
+    # NaN has no place among numbers.
+    if any(value != value for value in numbers.values()):
+        return sorted(labels)
+    return sorted(labels, key=lambda label: (numbers[label], label))
 
 
 def _describe_classes(shown, source):
@@ -221,8 +228,9 @@ def _describe_families(names, found):
     for family, places in families.items():
         n = found.n_finite[places]
         total = max(1, n.sum())
-        mean = (n * found.mean[places]).sum() / total
-        variance = (n * (std[places] ** 2 + (found.mean[places] - mean) ** 2)).sum() / total
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = (n * found.mean[places]).sum() / total
+            variance = (n * (std[places] ** 2 + (found.mean[places] - mean) ** 2)).sum() / total
         low, high = found.min[places].min(), found.max[places].max()
         n_missing = found.n_rows * len(places) - n.sum()
         moments = _moments(n.sum(), mean, np.sqrt(variance), low, high, found.n_zeros[places].sum(), n_missing)

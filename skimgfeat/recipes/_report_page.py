@@ -11,18 +11,32 @@ from string import Template
 from skimgfeat import __version__
 
 _PARTS = ("html", "css", "js")
-# Line ends and other control characters, what turns the direction of the text around it, and halves of characters,
-# which the bytes of names that are no text become.
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Line ends and other control characters, what has no width or turns the direction of the text around it, and halves of
+# characters, which the bytes of names that are no text become. U+200C and U+200D stay, though they have no width:
+# Persian words and emoji are joined and parted by them.
+_HIDDEN = (
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+_ESCAPED = re.compile(_HIDDEN)
+# A backslash that would read as one of these escapes, or as the first half of a doubled one.
+_LIKE_ESCAPES = re.compile(rf"\\(?=[nrt\\]|x[0-9a-f]{{2}}|u[0-9a-f]{{4}}|U[0-9a-f]{{8}}|{_HIDDEN})")
 
 
-def visible(text):
-    """Return a text with escapes in place of characters that would show nothing, or reorder what stands beside them."""
-    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
+def visible(text, *, distinct=False):
+    """Return a text with escapes in place of characters that would show nothing, or reorder what stands beside them.
+
+    Where they have to be ``distinct``, no two texts become one: backslashes that look like escapes are doubled.
+    """
+    text = _LIKE_ESCAPES.sub(r"\\\\", str(text)) if distinct else str(text)
+    return _ESCAPED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def number(value):
-    """Return a number as JSON takes it, to six digits; None for what is not finite."""
+    """Return a number as JSON takes it, integers as they are, others to six digits; None for what is not finite."""
+    # Above, a script has not all integers.
+    if abs(value) < 2**53 and value == int(value):
+        return int(value)
     value = float(f"{value:.6g}")
     return value if abs(value) < float("inf") else None
 

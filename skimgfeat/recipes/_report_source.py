@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 from sklearn.utils import gen_batches
 
-from skimgfeat.io import ImageCollection, read_images, read_labels
+from skimgfeat.io import ImageCollection, ImageError, read_images, read_labels
 from skimgfeat.io._sources import is_address
 from skimgfeat.jobs import Account
 from skimgfeat.jobs._folder import ERRORS, ITEMS, MANIFEST, MODEL_INFO
@@ -49,6 +49,8 @@ class Source:
         is the folder that they are in now, or None. Where there is no such function, nothing tells their paths.
     note : str
         What is to be said of the images that are found, or why there are none.
+    note_of_folder : str
+        The same where a folder of images was given.
     """
 
     n_items: int
@@ -60,6 +62,11 @@ class Source:
     errors: Iterable = ()
     find_images: Callable | None = None
     note: str = "The features tell no paths of images, and no images were given."
+    note_of_folder: str = "The features tell no paths, so nothing says which images of the folder they are of."
+
+    def note_on(self, images):
+        """Return the note where ``images`` were given: a folder or None."""
+        return self.note if images is None else self.note_of_folder
 
 
 def open_source(owner, features):
@@ -118,14 +125,22 @@ def _open_table(owner, features, about=(), folder=None):
                 yield beside.select(known).to_pydict() | {"index": list(range(start, start + len(rows)))}, rows
                 start += len(rows)
 
+    # A table in memory stands in no folder that its paths could begin at.
+    note = "The features tell paths of images, and no folder of them was given." if folder is None else ""
+
     def find_images(columns, rows, root):
+        root = folder if root is None else root
+        if root is None:
+            return [ImageError("unknown", note)] * len(rows)
         # Whoever wrote the table: its paths lead to nothing outside the folder.
-        return ImageCollection(columns["image_path"], root=folder if root is None else root)
+        return ImageCollection(columns["image_path"], root=root)
 
     n_rows = sum(table.lengths)
-    if "image_path" not in known or folder is None:
+    if "image_path" not in known:
         return Source(n_rows, n_rows, table.names, batches, list(about))
-    return Source(n_rows, n_rows, table.names, batches, list(about), find_images=find_images, note="")
+    return Source(
+        n_rows, n_rows, table.names, batches, list(about), find_images=find_images, note=note, note_of_folder=""
+    )
 
 
 def _open_run(owner, path):
@@ -149,6 +164,7 @@ def _open_run(owner, path):
         errors=_Errors(folder),
         find_images=find_images,
         note=note,
+        note_of_folder=note,
     )
 
 

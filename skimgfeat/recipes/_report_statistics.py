@@ -46,7 +46,9 @@ class ColumnStatistics:
     def add(self, rows):
         """Take in some rows."""
         for batch in iter_batches(len(rows), bytes_per_item=8 * rows.shape[1]):
-            self._add(np.asarray(rows[batch], dtype=np.float64))
+            # Moments that are too large are not finite, and a page says nothing of them.
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._add(np.asarray(rows[batch], dtype=np.float64))
 
     def _add(self, rows):
         # Chan, Golub and LeVeque's update, which merges the moments of two sets.
@@ -109,7 +111,11 @@ def prepare_rows(rows, standardize):
     if rows.dtype == np.uint8 and not standardize:
         return rows
     rows = rows.astype(np.float64)
-    return StandardScaler().fit_transform(rows) if standardize else rows
+    if not standardize:
+        return rows
+    # Of columns brought to at most 1, no square is too large.
+    largest = np.abs(rows).max(axis=0)
+    return StandardScaler().fit_transform(rows / np.where(largest > 0, largest, 1))
 
 
 def find_neighbors(rows, metric, n_neighbors, n_farthest, n_jobs):
@@ -130,12 +136,25 @@ def map_rows(rows, metric):
 
     None where the rows do not spread in a plane. For "cosine", of the rows at unit length, which it compares.
     """
-    rows = np.asarray(rows, dtype=np.float32)
-    rows = normalize(rows) if metric == "cosine" else rows
-    if min(rows.shape) < 3 or not (rows != rows[0]).any():
+    if len(rows) < 3 or rows.shape[1] < 2:
         return None
+    # Bytes are exact in float32.
+    rows = np.asarray(rows, dtype=np.float32 if rows.dtype == np.uint8 else np.float64)
+    # The largest number becomes 1, so that no sum or square is too large or too small.
+    size = float(np.abs(rows).max()) or 1.0
+    rows = rows / size
+    if metric == "cosine":
+        rows, size = normalize(rows, copy=False), 1.0
+    # Less the first row, constant columns are exactly 0. Only what is left may lose digits to float32.
+    rows -= rows[0].copy()
+    rows -= rows.mean(axis=0, dtype=np.float64)
+    spread = float(np.abs(rows).max())
+    if spread == 0:
+        return None
+    rows /= spread
     pca = PCA(n_components=2, random_state=0)
-    return pca.fit_transform(rows), pca.explained_variance_ratio_
+    places = pca.fit_transform(rows.astype(np.float32, copy=False))
+    return places.astype(np.float64) * (size * spread), pca.explained_variance_ratio_
 
 
 def count_distances(distances):

@@ -13,6 +13,8 @@ from skimgfeat.io import ImageCollection, ImageError, decode_image
 from skimgfeat.io._decode import read_header
 
 _QUALITY = 75
+# What a side of a WebP may have, in pixels.
+LARGEST = 16383
 # Digits and the like are kept to the pixel: they are as small as their blurred copies.
 _LOSSLESS_PIXELS = 48 * 48
 
@@ -44,6 +46,8 @@ def make_thumbnails(images, size, n_threads):
 
     None is larger than ``size`` pixels a side.
     """
+    # A pandas Series is read by its labels, not by place.
+    images = list(images) if hasattr(images, "iloc") else images
     make = _of_file if isinstance(images, ImageCollection) and not images.functions else _of_array
     with ThreadPoolExecutor(n_threads) as pool:
         return list(pool.map(lambda place: _attempt(make, images, place, size), range(len(images))))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import time
 
@@ -11,6 +12,8 @@ from PIL import Image
 
 from skimgfeat.cli import main
 from skimgfeat.jobs import load_features
+from skimgfeat.recipes import write_report
+from skimgfeat.recipes._report_page import render
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("selenium")
@@ -244,6 +247,44 @@ def test_tables_sort_and_filter(browser):
     assert means == sorted(means, reverse=True)
     columns.find_element(By.CSS_SELECTOR, "input").send_keys("r0_c0_b00_o1")
     wait(browser, lambda: texts(columns, "tbody td:first-child") == ["hog_r0_c0_b00_o1"])
+
+
+def test_labels_that_are_numbers_sort_as_numbers(driver, tmp_path):
+    write_report(np.eye(6), tmp_path / "report.html", y=[10, 10, 10, 2, 2, 9], max_images=2)
+    driver.get((tmp_path / "report.html").as_uri())
+    head = driver.find_element(By.CSS_SELECTOR, "#classes th button")
+    for expected in (["2", "9", "10"], ["10", "9", "2"]):
+        head.click()
+        assert texts(driver, "#classes tbody td:first-child") == expected
+
+
+def test_features_of_no_run_have_no_file_of_errors(driver, tmp_path):
+    write_report(np.full((5001, 1), np.nan), tmp_path / "report.html")
+    driver.get((tmp_path / "report.html").as_uri())
+    text = driver.find_element(By.ID, "errors-text").text
+    assert text == "5,001 images have no features; the first 5,000 are listed."
+
+
+def test_more_images_than_a_call_takes_arguments(driver, tmp_path):
+    n = 130_000
+    write_report(np.eye(3), tmp_path / "small.html", y=["a", "b", "c"])
+    data = json.loads(re.search('<script[^>]*id="data"[^>]*>(.*?)</script>', (tmp_path / "small.html").read_text())[1])
+    data["images"] = {name: (values or [0, 0, 0])[:1] * n for name, values in data["images"].items()}
+    data["images"]["labels"] = data["images"]["places"] = list(range(n))
+    data["labels"] = [str(label) for label in range(n)]
+    data["map"] |= {"x": list(range(n)), "y": list(range(n))}
+    for name in ("nearest", "farthest"):
+        data[name] = {"indices": [[]] * n, "distances": [[]] * n}
+    (tmp_path / "large.html").write_bytes(render("Many", data))
+    driver.get((tmp_path / "large.html").as_uri())
+    WebDriverWait(driver, 60).until(
+        lambda _: driver.find_element(By.TAG_NAME, "html").get_attribute("data-ready") == "yes"
+    )
+    count = "return document.querySelectorAll(arguments[0]).length"
+    assert driver.execute_script(count, "#label option") == n + 1
+    assert driver.execute_script(count, "#map circle") == n
+    assert driver.find_elements(By.CSS_SELECTOR, "circle")[0].get_attribute("cx") == "14.0"
+    driver.get("about:blank")
 
 
 @pytest.mark.parametrize(("width", "is_dark"), [(1360, False), (390, False), (1360, True)])

@@ -8,6 +8,7 @@ import os
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from itertools import permutations, product
 from pathlib import Path
 
 import joblib
@@ -21,6 +22,9 @@ from sklearn.datasets import load_digits
 from skimgfeat import Flatten, ImageCollection, Resize, extract
 from skimgfeat.io import write_features
 from skimgfeat.recipes import write_report
+from skimgfeat.recipes._report_data import _sort_labels, label_text
+from skimgfeat.recipes._report_page import number as page_number
+from skimgfeat.recipes._report_page import visible
 from skimgfeat.recipes._report_statistics import ColumnStatistics, Sample, family_of
 
 pytest.importorskip("pyarrow")
@@ -219,6 +223,33 @@ def test_map_is_the_plane_of_the_first_two_principal_components(tmp_path, rows):
     assert_allclose(data["map"]["shares"], (values**2 / (values**2).sum())[:2], rtol=1e-4)
 
 
+@pytest.mark.parametrize(("n_columns", "has_map"), [(1, False), (2, True)])
+def test_two_columns_spread_in_a_plane(tmp_path, n_columns, has_map):
+    _, data = report(np.random.default_rng(0).random((30, n_columns)), tmp_path)
+    assert (data["map"] is not None) == has_map
+    assert not has_map or sum(data["map"]["shares"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-160])
+def test_map_of_columns_far_from_zero(tmp_path, size):
+    X = np.random.default_rng(0).normal(0, [10, 5, 1], (40, 3))
+    places = []
+    for rows in (X, (1.7e9 + X) * size):
+        _, data = report(rows, tmp_path)
+        places.append(np.array([data["map"]["x"], data["map"]["y"]]))
+        places[-1] *= np.sign(places[-1][:, :1])
+    assert_allclose(places[1] / size, places[0], atol=1e-4)
+
+
+def test_rows_whose_squares_are_too_large_are_compared_when_standardized(tmp_path):
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    _, expected = report(X, tmp_path, standardize=True)
+    _, data = report(X * 1e300, tmp_path, standardize=True)
+    assert data["nearest"]["indices"] == expected["nearest"]["indices"]
+    assert_allclose(data["map"]["x"], expected["map"]["x"], atol=1e-5)
+    assert data["columns"][0][2] is None  # the standard deviation
+
+
 def test_agreement_of_labels(tmp_path):
     X, y = load_digits(return_X_y=True)
     X, y = X[:200], y[:200]
@@ -232,6 +263,37 @@ def test_agreement_of_labels(tmp_path):
     assert data["labels"] == [str(digit) for digit in range(10)]
     assert [data["labels"][label] for label in data["images"]["labels"]] == y.astype(str).tolist()
     assert {label: n for label, n, _ in data["classes"]} == Counter(y.astype(str).tolist())
+
+
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_labels_of_a_list_may_be_missing(tmp_path, rows, missing):
+    _, data = report(rows, tmp_path, y=["a", missing] * 25)
+    assert data["labels"] == ["a"]
+    assert data["images"]["labels"] == [0, -1] * 25
+
+
+@pytest.mark.parametrize(
+    "expected", [["01", "1", "1.0", "2", "10"], ["-inf", "-1", "0"], ["10", "2", "a"], ["10", "2", "9", "nan"]]
+)
+def test_labels_have_one_order(expected):
+    assert all(_sort_labels(labels) == expected for labels in permutations(expected))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1234567, 1234567),
+        (np.int64(-1234567), -1234567),
+        (np.float32(1234567), 1234567),
+        (2**53 - 1, 2**53 - 1),
+        (1234567.5, 1234570),
+        (1 / 3, 0.333333),
+        (np.nan, None),
+        (-np.inf, None),
+    ],
+)
+def test_numbers_of_the_page(value, expected):
+    assert page_number(value) == expected
 
 
 @pytest.mark.parametrize("n_rows", [1, 2])
@@ -324,6 +386,29 @@ def test_table_finds_images_in_its_own_folder_only(photos, rows, tmp_path):
     assert [problem.split(":")[0] for problem in data["images"]["problems"]] == ["", *["outside_root"] * 3]
 
 
+def test_a_data_frame_finds_images_in_the_folder_that_is_given(rows, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.new("RGB", (9, 7), "red").save(folder / "red.png")
+    Image.new("RGB", (9, 7), "red").save(tmp_path / "outside.png")
+    frame = pd.DataFrame(rows[:2], columns=list("abcd")).assign(image_path=["red.png", "../outside.png"])
+    account, data = report(frame, tmp_path, images=folder)
+    assert [problem.split(":")[0] for problem in data["images"]["problems"]] == ["", "outside_root"]
+    assert data["notes"] == []
+    account, data = report(frame, tmp_path)
+    assert account.without_picture == 2
+    assert data["notes"] == ["The features tell paths of images, and no folder of them was given."]
+    _, data = report(rows, tmp_path, images=folder)
+    assert data["notes"] == ["The features tell no paths, so nothing says which images of the folder they are of."]
+    assert data["images"]["problems"][0].endswith(data["notes"][0])
+
+
+def test_an_item_may_be_called_0(rows, tmp_path):
+    frame = pd.DataFrame(rows[:3], columns=list("abcd")).assign(image_path=["", None, "x.png"], item_id=[2, 0, 1])
+    _, data = report(frame, tmp_path)
+    assert data["images"]["names"] == ["2", "0", "x.png"]
+
+
 class Embedding(Flatten):
     """A step that has a model to tell of."""
 
@@ -388,6 +473,20 @@ def test_pictures_of_arrays(tmp_path, dtype):
     assert again["images"]["thumbnails"] == data["images"]["thumbnails"]
 
 
+def test_pictures_of_a_series_are_taken_by_place(tmp_path):
+    images = np.stack([np.full((4, 4), value, np.uint8) for value in (0, 100, 200)])
+    series = pd.Series(list(images), index=[2, 0, 1])
+    _, data = report(images.reshape(3, -1), tmp_path, images=series)
+    pixels = [picture(uri).convert("L").getpixel((0, 0)) for uri in data["images"]["thumbnails"]]
+    assert pixels == [0, 100, 200]
+
+
+def test_pictures_of_the_largest_size(tmp_path):
+    images = np.zeros((1, 1, 17000), np.uint8)
+    _, data = report(np.eye(1, 3), tmp_path, images=images, thumbnail_size=16383)
+    assert picture(data["images"]["thumbnails"][0]).size == (16383, 1)
+
+
 def test_images_that_were_moved_or_are_gone(tmp_path):
     photos, moved = tmp_path / "photos", tmp_path / "moved"
     photos.mkdir()
@@ -432,6 +531,26 @@ def test_texts_are_data_and_never_markup(page):
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
 
 
+@pytest.mark.parametrize("hidden", "\xad\u061c\u180e\u200b\u200e\u200f\u2060\u2065\ufeff\U000e0000\U000e007f")
+def test_characters_that_show_nothing_are_escaped(hidden):
+    assert visible(f"cat{hidden}s").isprintable()
+    assert visible(f"cat{hidden}s") == f"cat{hidden.encode('unicode_escape').decode()}s"
+
+
+@pytest.mark.parametrize(
+    "text", ["👩\u200d🚀", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "größe\\d", "C:\\x"]
+)
+def test_characters_that_words_need_stay(text):
+    assert visible(text) == visible(text, distinct=True) == text
+
+
+def test_labels_never_become_one():
+    parts = ["\\", "\n", "n", "\u200b", "u200b", "x0", "0", "\x00"]
+    labels = {"".join(chosen) for length in range(5) for chosen in product(parts, repeat=length)}
+    assert len({label_text(label) for label in labels}) == len(labels)
+    assert label_text(b"\xff") != label_text(b"\\xff")
+
+
 def test_the_policy_lets_nothing_else_run_and_nothing_be_fetched(page):
     (policy,) = [attributes["content"] for tag, attributes in page.tags if "http-equiv" in attributes]
     rules = {rule.split()[0]: rule.split()[1:] for rule in policy.split(";")}
@@ -472,6 +591,7 @@ def test_the_page_names_no_other_file(page):
         ({"n_farthest": 1.5}, TypeError, "n_farthest must be an integer"),
         ({"max_images": 0}, ValueError, "max_images must be at least 1"),
         ({"thumbnail_size": 0}, ValueError, "thumbnail_size must be at least 1"),
+        ({"thumbnail_size": 16384}, ValueError, "thumbnail_size must be at most 16383, .*, got 16384"),
         ({"random_state": -1}, ValueError, "random_state must be from 0"),
         ({"title": 3}, TypeError, "title must be None or a string"),
         ({"n_jobs": 0}, ValueError, "n_jobs must not be 0"),
@@ -483,6 +603,28 @@ def test_mistakes_leave_nothing(rows, tmp_path, options, error, message):
     with pytest.raises(error, match=f"^write_report: {message}"):
         write_report(rows, tmp_path / "report.html", **options)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("of_images", [False, True])
+def test_the_page_replaces_none_of_its_inputs(rows, tmp_path, of_images):
+    path, link = tmp_path / "rows.npy", tmp_path / "link.html"
+    np.save(path, np.zeros((50, 4, 4), np.uint8) if of_images else rows)
+    link.symlink_to(path)
+    before = path.read_bytes()
+    for output in (path, link):
+        with pytest.raises(ValueError, match=f"is the file of {'images' if of_images else 'features'}"):
+            write_report(rows if of_images else path, output, images=path if of_images else None)
+    assert path.read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(tmp_path):
+    # Features that would be refused later.
+    with pytest.raises(FileNotFoundError, match=r"^write_report: cannot write output .* Create the folder first\.$"):
+        write_report("nowhere.npy", tmp_path / "none" / "report.html")
+    with pytest.raises(IsADirectoryError, match=r"^write_report: output .* is a folder"):
+        write_report("nowhere.npy", tmp_path)
+    with pytest.raises(TypeError, match=r"^write_report: output must be the path of a file, got None"):
+        write_report("nowhere.npy", None)
 
 
 def test_features_that_are_none(tmp_path):

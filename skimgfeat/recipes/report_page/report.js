@@ -281,8 +281,9 @@ function showMap() {
   const [width, height, margin] = [900, 480, 14];
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Map of the images" });
   const scale = (values, length) => {
-    const low = Math.min(...values);
-    const high = Math.max(...values);
+    // A call takes only so many arguments, fewer than there may be images.
+    const low = values.reduce((a, b) => Math.min(a, b));
+    const high = values.reduce((a, b) => Math.max(a, b));
     return (value) => margin + ((value - low) / (high - low || 1)) * (length - 2 * margin);
   };
   const x = scale(map.x, width);
@@ -331,7 +332,7 @@ function markMap() {
 
 // ---- Tables
 
-// columns: [title, value of a row, how it is written (format) or null for texts]
+// columns: [title, value of a row, how it is written (format) or null for texts, what it is sorted by if not its value]
 function showTable(place, title, columns, rows, { size = 15, find = null } = {}) {
   if (!rows.length) return;
   let found = rows;
@@ -340,7 +341,7 @@ function showTable(place, title, columns, rows, { size = 15, find = null } = {})
   let sign = 1;
   const body = make("tbody");
   const pager = make("div", { class: "pager" });
-  const heads = columns.map(([text, value, write], column) => {
+  const heads = columns.map(([text, value, write, rank], column) => {
     const button = make("button", { type: "button" }, text);
     const head = make("th", { scope: "col", class: write ? "number" : null }, button);
     button.addEventListener("click", () => {
@@ -348,7 +349,7 @@ function showTable(place, title, columns, rows, { size = 15, find = null } = {})
       sorted = column;
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
-      const key = (row) => value(row) ?? -Infinity;
+      const key = (row) => (rank ?? value)(row) ?? -Infinity;
       found = [...found].sort((a, b) => (key(a) < key(b) ? -sign : key(a) > key(b) ? sign : 0));
       number = 0;
       update();
@@ -388,7 +389,8 @@ function showStatistics() {
   showTable(byId("families"), "Families of columns", [["columns that begin with", (row) => row[0]], ["columns", (row) => row[1], format], ["constant", (row) => row[2], format], ...moments(3)], data.families);
   const titles = data.columnsLeftOut ? `Columns, the first ${format(data.columns.length)}` : "Columns";
   showTable(byId("columns"), titles, [["column", (row) => row[0]], ...moments(1), ["constant", (row) => (row[7] ? "constant" : "")]], data.columns, { find: "a part of a name" });
-  showTable(byId("classes"), "Labels", [["label", (row) => row[0]], ["images", (row) => row[1], format], ["share", (row) => row[1] / data.labelled, percent], ["failed", (row) => row[2], format]], data.classes, { size: 12, find: "a part of a label" });
+  const places = new Map(data.classOrder.map((label, place) => [label, place]));
+  showTable(byId("classes"), "Labels", [["label", (row) => row[0], null, (row) => places.get(row[0])], ["images", (row) => row[1], format], ["share", (row) => row[1] / data.labelled, percent], ["failed", (row) => row[2], format]], data.classes, { size: 12, find: "a part of a label" });
   if (data.agreement) {
     data.facts.push(["nearest has the same label", percent(data.agreement[0])], ["any other has, on average", percent(data.agreement[1])]);
   }
@@ -419,7 +421,7 @@ function showHistogram() {
 function showErrors() {
   const { codes, rows, total } = data.errors;
   byId("errors-text").textContent = total
-    ? `${format(total)} images have no features${rows.length < total ? `; the first ${format(rows.length)} are listed, errors.csv of the run has all` : ""}.`
+    ? `${format(total)} images have no features${rows.length < total ? `; the first ${format(rows.length)} are listed${data.errors.ofRun ? ", errors.csv of the run has all" : ""}` : ""}.`
     : data.errors.known ? "None." : "The features do not tell of images that failed.";
   showTable(byId("codes"), "Codes", [["code", (row) => row[0]], ["images", (row) => row[1], format]], codes);
   showTable(byId("failures"), "Images", [["index", (row) => row[0], format], ["name", (row) => row[1]], ["code", (row) => row[2]], ["message", (row) => row[3]]], rows, { find: "a part of a name, code or message", size: 20 });
@@ -440,7 +442,7 @@ function start() {
   showStatistics();
   showErrors();
   if (images.labels) {
-    byId("label").append(...labelNames.map((text, label) => make("option", { value: label }, text)));
+    labelNames.forEach((text, label) => byId("label").append(make("option", { value: label }, text)));
   } else byId("label-choice").hidden = true;
   filterImages();
   byId("find").addEventListener("input", filterImages);
