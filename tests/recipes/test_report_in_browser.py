@@ -270,19 +270,16 @@ def test_more_images_than_a_call_takes_arguments(driver, tmp_path):
     write_report(np.eye(3), tmp_path / "small.html", y=["a", "b", "c"])
     data = json.loads(re.search('<script[^>]*id="data"[^>]*>(.*?)</script>', (tmp_path / "small.html").read_text())[1])
     data["images"] = {name: (values or [0, 0, 0])[:1] * n for name, values in data["images"].items()}
-    data["images"]["labels"] = data["images"]["places"] = list(range(n))
-    data["labels"] = [str(label) for label in range(n)]
+    data["images"]["places"] = list(range(n))
     data["map"] |= {"x": list(range(n)), "y": list(range(n))}
     for name in ("nearest", "farthest"):
         data[name] = {"indices": [[]] * n, "distances": [[]] * n}
     (tmp_path / "large.html").write_bytes(render("Many", data))
     driver.get((tmp_path / "large.html").as_uri())
-    WebDriverWait(driver, 60).until(
+    WebDriverWait(driver, 180).until(
         lambda _: driver.find_element(By.TAG_NAME, "html").get_attribute("data-ready") == "yes"
     )
-    count = "return document.querySelectorAll(arguments[0]).length"
-    assert driver.execute_script(count, "#label option") == n + 1
-    assert driver.execute_script(count, "#map circle") == n
+    assert driver.execute_script("return document.querySelectorAll('#map circle').length") == n
     assert driver.find_elements(By.CSS_SELECTOR, "circle")[0].get_attribute("cx") == "14.0"
     driver.get("about:blank")
 
