@@ -24,7 +24,7 @@ def extend_store(estimator, X, store, **options):
     X : path-like, ImageCollection, DescriptorStore or sequence of paths
         Images, known by their paths.
     store : path-like
-        The folder of runs, made where it is missing.
+        The folder of runs, made where it is missing; or an address, as for :func:`skimgfeat.extract`.
     **options
         Of :func:`skimgfeat.extract`.
 
@@ -66,30 +66,28 @@ def extend_store(estimator, X, store, **options):
         )
     known: set[str] = set()
     accounts = []
-    folders = part_folders(store) if os.path.isdir(store) else []
+    folders = part_folders(store)
     for part in folders:
-        frozen = JobFolder(part).read_table(ITEMS)["path"].to_pylist()
+        frozen = part.read_table(ITEMS)["path"].to_pylist()
         accounts.append(_finish(estimator, X, list(map(os.fsdecode, frozen)), part, options))
         known.update(map(os.fsdecode, frozen))
     new = [index for index, name in enumerate(names) if name not in known]
     if new:
-        part = os.path.join(os.fsdecode(store), f"{PART}{len(folders):04d}")
-        os.makedirs(part, exist_ok=True)
+        part = JobFolder(store).place(f"{PART}{len(folders):04d}")
         accounts.append(extract(estimator, X[np.array(new)], part, **options))
     return sum_accounts(os.fsdecode(store), accounts)
 
 
-def _finish(estimator, X, frozen, part, options):
+def _finish(estimator, X, frozen, folder, options):
     """Return the account of a run of a store, which goes on first where it did not end."""
-    folder = JobFolder(part)
     if not folder.exists(MANIFEST):
         items = X.with_sources(frozen) if hasattr(X, "with_sources") else X[_places_of(frozen, X.names)]
-        return extract(estimator, items, part, **options)
+        return extract(estimator, items, folder.path, **options)
     if folder.read_json(JOB)["estimator"] != hash_estimator(estimator):
         raise ValueError(
-            f"extend_store: {part!r} was computed with another estimator or setting; choose another store."
+            f"extend_store: {folder.path!r} was computed with another estimator or setting; choose another store."
         )
-    return load_account(part)
+    return load_account(folder.path)
 
 
 def _places_of(wanted, names):

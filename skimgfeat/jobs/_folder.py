@@ -84,6 +84,18 @@ class JobFolder:
         """Return the path or address of a file in the folder."""
         return f"{self.path.rstrip('/')}/{name}" if self.is_remote else os.path.join(self.path, name)
 
+    def folders(self, prefix):
+        """Return the job folders in this one whose names begin so, in order; none where this one is missing."""
+        if self.is_remote:
+            filesystem, path = self._remote("")
+            filesystem.invalidate_cache()  # others write there
+            listed = filesystem.ls(path, detail=False) if filesystem.exists(path) else []
+            names = [name.rstrip("/").rpartition("/")[2] for name in listed]
+        else:
+            names = os.listdir(self.path) if os.path.isdir(self.path) else []
+        found = [JobFolder(self.place(name)) for name in sorted(names) if name.startswith(prefix)]
+        return [folder for folder in found if folder.exists(JOB)]
+
     def exists(self, name):
         if self.is_remote:
             filesystem, path = self._remote(name)
@@ -99,7 +111,11 @@ class JobFolder:
         """Write bytes as a file that is complete or not there."""
         if self.is_remote:
             filesystem, path = self._remote(name)
-            filesystem.pipe_file(path, data)
+            try:
+                filesystem.pipe_file(path, data)
+            except FileNotFoundError:  # object stores have no folders, and servers of files want them made
+                filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+                filesystem.pipe_file(path, data)
             return
         with atomic_write(self.place(name)) as file:
             file.write(data)

@@ -34,7 +34,7 @@ class DescriptorStore(Sequence):
     ----------
     path : path-like
         What :func:`skimgfeat.extract` wrote with an estimator that gives descriptors, or
-        :func:`skimgfeat.jobs.extend_store`.
+        :func:`skimgfeat.jobs.extend_store`; at an address too, when fsspec is installed.
 
     Attributes
     ----------
@@ -353,20 +353,16 @@ def part_folders(path):
 
     A folder without a job is left of a run that died or was refused before it began.
     """
-    path = os.fsdecode(path)
-    if os.path.exists(os.path.join(path, JOB)):
-        return [path]
-    found = [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.startswith(PART)]
-    return [part for part in found if os.path.exists(os.path.join(part, JOB))]
-
-
-def _open_part(path):
     folder = JobFolder(path)
+    return [folder] if folder.exists(JOB) else folder.folders(PART)
+
+
+def _open_part(folder):
     job = folder.read_json(JOB)
     if job["features"]["kind"] != "ragged":
-        raise ValueError(f"DescriptorStore: {path!r} holds rows of features; read them with load_features.")
+        raise ValueError(f"DescriptorStore: {folder.path!r} holds rows of features; read them with load_features.")
     if not folder.exists(MANIFEST):
-        raise ValueError(f"DescriptorStore: the run in {path!r} is not finished; resume it first.")
+        raise ValueError(f"DescriptorStore: the run in {folder.path!r} is not finished; resume it first.")
     return _Part(folder, job)
 
 

@@ -266,6 +266,36 @@ def test_new_images_make_a_new_part(tmp_path):
         extend_store(SIFT(n_features=3), folder, path)
 
 
+@pytest.fixture(params=["memory", "local"])
+def address(request, tmp_path_factory):
+    """The address of a folder in memory, which needs no folders made, and on a disk, which does."""
+    filesystem = pytest.importorskip("fsspec").filesystem(request.param)
+    path = "/descriptors" if request.param == "memory" else str(tmp_path_factory.mktemp("address"))
+    yield f"{request.param}://{path}"
+    if filesystem.exists(path):
+        filesystem.rm(path, recursive=True)
+
+
+def test_stores_at_addresses(address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store, codes = f"{address}/sift", f"{address}/codes"
+    with pytest.raises(FileNotFoundError, match="there is no store"):
+        DescriptorStore(store)
+    folder = tmp_path / "images"
+    for listed, names in ((3, ["00", "01", "06"]), (5, ["02", "04"])):
+        write_images(folder, names)
+        for path in (store, tmp_path / "store"):
+            assert extend_store(SIFT(), folder, path).listed == listed
+    opened, local = DescriptorStore(store), DescriptorStore(tmp_path / "store")
+    assert [part for part, *_ in opened.chunks()] == [0, 1]
+    assert (opened.names, opened.status, opened.hashes) == (local.names, local.status, local.hashes)
+    assert_same(opened[:], local[:])
+    codec = DescriptorCodec(n_components=8, random_state=0).fit(opened)
+    assert extend_store(codec, opened, codes).listed == 5
+    assert_same(DescriptorStore(codes)[:], codec.transform(local))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "store"]
+
+
 def unfinish(part):
     """Leave of a part what a run leaves that was killed after its first chunk."""
     (part / MANIFEST).unlink()
