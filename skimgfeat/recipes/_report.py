@@ -18,6 +18,8 @@ from skimgfeat.recipes._report_statistics import Sample
 from skimgfeat.recipes._report_thumbnails import LARGEST, make_thumbnails
 
 _OWNER = "write_report"
+# What a page in the folder of a run may replace: an older one.
+_PAGES = (".html", ".htm")
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,15 @@ def _check_output(output, inputs):
         is_file = isinstance(given, (str, os.PathLike)) and os.path.isfile(given)
         if is_file and os.path.exists(path) and os.path.samefile(given, path):
             raise ValueError(f"{_OWNER}: output {path!r} is the file of {name}. Choose another name for the page.")
+        if os.path.isfile(path) and not path.lower().endswith(_PAGES) and _is_inside(path, given):
+            raise ValueError(
+                f"{_OWNER}: output {path!r} is a file in the folder of {name}. Choose another name for the page."
+            )
+
+
+def _is_inside(path, folder):
+    is_folder = isinstance(folder, (str, os.PathLike)) and os.path.isdir(folder)
+    return is_folder and path.startswith(os.path.join(os.path.realpath(folder), ""))
 
 
 def _check_labels(y, n_items):

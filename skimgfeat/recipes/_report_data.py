@@ -308,5 +308,5 @@ def compare(shown, metric, standardize, numbers, n_jobs):
     if (counted := count_distances(found["nearest"][0])) is not None:
         data["distances"] = dict(zip(("counts", "edges"), (list(map(number, part)) for part in counted), strict=True))
     labels = [label_text(label) for label in shown.columns.get("label", ())]
-    data["agreement"] = None if None in labels else agreement(labels, found["nearest"][1])
+    data["agreement"] = agreement(labels, found["nearest"][1])
     return data

@@ -167,11 +167,16 @@ def count_distances(distances):
 def agreement(labels, indices):
     """Return the share of rows whose nearest row has their label, and the share of pairs of rows that have one.
 
-    None where fewer than two rows have labels.
+    Labels may be None: only rows that have one and whose nearest has one count, and pairs of such rows. None where
+    there are none.
     """
-    if len(labels) < 2 or indices.shape[1] == 0:
+    if not labels or indices.shape[1] == 0:
         return None
-    labels = np.asarray(labels, dtype=object)
-    n, counts = len(labels), Counter(labels)
+    nearest = [(label, labels[place]) for label, place in zip(labels, indices[:, 0], strict=True)]
+    known = [label == other for label, other in nearest if None not in (label, other)]
+    if not known:
+        return None
+    counts = Counter(label for label in labels if label is not None)
+    n = counts.total()
     chance = sum(count * (count - 1) for count in counts.values()) / (n * (n - 1))
-    return float(np.mean(labels == labels[indices[:, 0]])), chance
+    return float(np.mean(known)), chance

@@ -18,6 +18,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
 
 from skimgfeat import Flatten, ImageCollection, Resize, extract
 from skimgfeat.io import write_features
@@ -263,6 +264,15 @@ def test_agreement_of_labels(tmp_path):
     assert data["labels"] == [str(digit) for digit in range(10)]
     assert [data["labels"][label] for label in data["images"]["labels"]] == y.astype(str).tolist()
     assert {label: n for label, n, _ in data["classes"]} == Counter(y.astype(str).tolist())
+
+
+def test_agreement_where_labels_are_missing(tmp_path):
+    rows = np.array([[0.0], [1], [3], [10], [11.5], [50]])
+    # Nearest: 0-1, 1-0, 2-1, 3-4, 4-3, 5-4. Known on both sides: 0, 1, 2 with "a", "a", "b" beside "a", "a", "a".
+    _, data = report(rows, tmp_path, y=["a", "a", "b", None, "b", None])
+    assert_allclose(data["agreement"], [2 / 3, (2 * 1 + 2 * 1) / (4 * 3)])
+    _, data = report(rows, tmp_path, y=["a", None, None, None, "b", None])
+    assert data["agreement"] is None
 
 
 @pytest.mark.parametrize("missing", [np.nan, None])
@@ -615,6 +625,21 @@ def test_the_page_replaces_none_of_its_inputs(rows, tmp_path, of_images):
         with pytest.raises(ValueError, match=f"is the file of {'images' if of_images else 'features'}"):
             write_report(rows if of_images else path, output, images=path if of_images else None)
     assert path.read_bytes() == before
+
+
+def test_the_page_replaces_no_file_of_a_run_or_of_images(tmp_path):
+    images, run = tmp_path / "images", tmp_path / "run"
+    images.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(images / name)
+    extract(make_pipeline(Resize((2, 2)), Flatten()), images, run, progress=False)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for name, output in (("features", run / "manifest.json"), ("images", images / "a.png")):
+        with pytest.raises(ValueError, match=f"is a file in the folder of {name}"):
+            write_report(run, output, images=images)
+    assert {path: path.read_bytes() for path in before} == before
+    for _ in range(2):
+        assert write_report(run, run / "report.html").shown == 2
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_any_work(tmp_path):
