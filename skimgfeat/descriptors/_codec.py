@@ -387,6 +387,11 @@ class DescriptorCodec(ImageMap):
         pca._owner = type(self).__name__
         return pca
 
+    def _forget_updates(self):
+        """Forget what only ``partial_fit`` goes on from."""
+        if hasattr(self, "pca_"):
+            self.pca_._forget_updates()
+
     def _check_updatable(self):
         if not hasattr(self.pca_, "_moments"):
             raise ValueError(

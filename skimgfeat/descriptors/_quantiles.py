@@ -227,6 +227,10 @@ class Reservoir:
         # The type of the rows seen, which is at least that of bytes.
         self._kept = np.empty((0, n_features), dtype=np.uint8)
 
+    def __getstate__(self):
+        # The room that is left holds whatever was in memory.
+        return self.__dict__ | {"_kept": self.rows}
+
     @property
     def rows(self):
         """The sample, of shape (min(n_rows, size), n_features)."""

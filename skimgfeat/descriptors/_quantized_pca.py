@@ -449,7 +449,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         moments = self._moments
         if self._incremental is not None:
             found = self._incremental
-            self.components_, self.mean_ = found.components_, found.mean_
+            self.components_, self.mean_ = np.array(found.components_, order="C"), found.mean_.copy()
             self.explained_variance_ = np.nan_to_num(found.explained_variance_)
             self.explained_variance_ratio_ = np.nan_to_num(found.explained_variance_ratio_)
         else:
@@ -463,7 +463,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.n_samples_seen_ = moments.n_rows
         covariance = moments.covariance(ddof=0)
         captured = ((self.components_ @ covariance) * self.components_).sum(axis=1)
-        self._left_out = max(0.0, np.trace(covariance) - captured.sum())
+        self._left_out = max(0.0, float(np.trace(covariance) - captured.sum()))
         floor = max(moments.rounding(), _SMALLEST_SPREAD**2)
         return np.sqrt(np.where(captured > floor, captured, 0))
 
@@ -478,6 +478,11 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.reconstruction_error_ = float((self._left_out + rounding_error) / len(self.mean_))
         self.clipped_fraction_ = float(clipped_fraction)
         return self
+
+    def _forget_updates(self):
+        """Forget what only ``partial_fit`` goes on from."""
+        for name in ("_moments", "_reservoir", "_incremental"):
+            vars(self).pop(name, None)
 
     def _set_quantizer(self):
         """Prepare ``transform`` from the components and their ranges."""

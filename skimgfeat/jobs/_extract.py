@@ -19,7 +19,7 @@ from skimgfeat.jobs._folder import ITEM_COLUMNS, ITEMS, JOB, MANIFEST, MODEL_INF
 from skimgfeat.jobs._items import are_paths, as_items
 from skimgfeat.jobs._layouts import layout_of
 from skimgfeat.jobs._model_info import describe_models
-from skimgfeat.jobs._prepare import check_transformer, column_names, hash_estimator, on_one_thread, prepare, try_out
+from skimgfeat.jobs._prepare import check_transformer, column_names, for_workers, hash_estimator, prepare, try_out
 from skimgfeat.jobs._run import Run, sigterm_interrupts
 from skimgfeat.jobs._watchdog import here
 from skimgfeat.jobs._workers import WorkerDiedError, Workers
@@ -206,7 +206,7 @@ def run_items(
     """Do what :func:`extract` does, with items and options that are checked; ``owner`` is who says what is wrong."""
     folder = JobFolder(output)
     _check_output(folder, resume)
-    estimator = on_one_thread(estimator)
+    estimator = for_workers(estimator)
     settings = {"layout": layout, "prefix": prefix, "on_error": on_error, "compression": compression}
     config = _configure(estimator, items, settings)
     with sigterm_interrupts(), folder.opened(), Workers(n_jobs) as workers:

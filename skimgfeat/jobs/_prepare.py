@@ -29,20 +29,27 @@ def check_transformer(estimator):
             )
 
 
-def on_one_thread(estimator):
-    """Return the estimator with ``n_jobs=1`` in all its steps: the workers have the processors."""
+def for_workers(estimator):
+    """Return the estimator as workers need it: on one thread, since they have the processors, and made to transform.
+
+    What only ``partial_fit`` needs is left out: it may be large, and differs where what is computed does not.
+    """
     if not hasattr(estimator, "get_params"):
         return estimator
     found = estimator.get_params()
-    threads = [name for name in found if name == "n_jobs" or name.endswith("__n_jobs")]
-    if all(found[name] == 1 for name in threads):
+    threads = [name for name in found if (name == "n_jobs" or name.endswith("__n_jobs")) and found[name] != 1]
+    if not threads and not any(hasattr(step, "_forget_updates") for step in leaves(estimator)):
         return estimator
-    return copy.deepcopy(estimator).set_params(**dict.fromkeys(threads, 1))
+    estimator = copy.deepcopy(estimator).set_params(**dict.fromkeys(threads, 1))
+    for step in leaves(estimator):
+        if hasattr(step, "_forget_updates"):
+            step._forget_updates()
+    return estimator
 
 
 def hash_estimator(estimator):
     """Return a hash of all that decides what the estimator computes: its settings and what it has learned."""
-    _, error = found = attempt(joblib.hash, on_one_thread(estimator))
+    _, error = found = attempt(joblib.hash, for_workers(estimator))
     if error is not None:
         raise TypeError(
             f"{_OWNER}: {estimator!r} cannot be pickled, which workers and a run that goes on need; use functions "

@@ -482,6 +482,15 @@ def test_the_reservoir_is_uniform():
     assert np.all(np.abs(kept - 1000) < 5 * np.sqrt(4000 * 0.25 * 0.75))
 
 
+def test_a_pickled_reservoir_holds_its_rows_and_no_room():
+    reservoir = Reservoir(100, 10_000, np.random.RandomState(0))
+    for n_rows in (10, 1):
+        reservoir.update(np.ones((n_rows, 10_000), np.uint8))
+    data = pickle.dumps(reservoir)
+    assert len(data) < 12 * 10_000
+    assert_array_equal(pickle.loads(data).rows, reservoir.rows)
+
+
 def test_pickled_it_goes_on(rows):
     pca = QuantizedPCA(8, n_quantile_samples=100, random_state=0).partial_fit(rows[:1000])
     twin = pickle.loads(pickle.dumps(pca))

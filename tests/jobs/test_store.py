@@ -13,12 +13,14 @@ from PIL import Image
 from skimage import data
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold, train_test_split
+from sklearn.pipeline import make_pipeline
 
 from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, FlatDescriptors, Flatten, ImageCollection, extract
 from skimgfeat.descriptors._ragged import geometry_dtype
 from skimgfeat.io import ImageError
 from skimgfeat.jobs import extend_store, verify
 from skimgfeat.jobs._folder import MANIFEST
+from skimgfeat.jobs._prepare import for_workers, hash_estimator
 
 pq = pytest.importorskip("pyarrow.parquet")
 
@@ -356,6 +358,45 @@ def test_a_store_made_from_a_store_goes_on_too(paths, tmp_path, described):
     unfinish(path / "part-0000")
     with pytest.raises(ValueError, match="X lacks images that a run of the store has begun with"):
         extend_store(codec, store[[30, 31]], path, chunk_size=8)
+
+
+_FIT_AND_HASH = """
+import sys
+import numpy as np
+from skimgfeat import DescriptorCodec
+from skimgfeat.jobs._prepare import hash_estimator
+
+def fit():
+    arrays = [np.random.default_rng(0).integers(0, 256, (300, 40), dtype=np.uint8)]
+    options = {}, {"solver": "incremental", "batch_size": 64}, {"select_by": "norm"}, {"n_bits": 4}
+    return [DescriptorCodec(9, random_state=0, **each).fit(arrays) for each in options]
+
+if __name__ == "__main__":
+    print(*map(hash_estimator, fit()))
+"""
+
+
+def test_a_codec_that_is_fitted_again_or_loaded_is_the_same(tmp_path):
+    scope = {"__name__": "here"}
+    exec(_FIT_AND_HASH, scope)
+    codecs = scope["fit"]()
+    elsewhere = subprocess.run([sys.executable, "-c", _FIT_AND_HASH], capture_output=True, text=True, check=True)
+    hashes = elsewhere.stdout.split()
+    assert len(set(hashes)) == 4
+    assert list(map(hash_estimator, codecs)) == hashes
+    for codec, expected in zip(codecs, hashes, strict=True):
+        for updatable in (True, False):
+            codec.save(tmp_path / "codec", updatable=updatable)
+            assert hash_estimator(DescriptorCodec.load(tmp_path / "codec")) == expected
+        assert hash_estimator(pickle.loads(pickle.dumps(codec))) == expected
+        assert hasattr(codec.pca_, "_moments")  # what partial_fit needs is still there
+
+
+def test_workers_get_no_more_of_a_codec_than_they_need():
+    rng = np.random.default_rng(0)
+    codec = DescriptorCodec(8).fit(rng.integers(0, 256, (4, 1500, 128), dtype=np.uint8))
+    sizes = [len(pickle.dumps(each)) for each in (codec, for_workers(codec), for_workers(make_pipeline(codec)))]
+    assert sizes[0] > 6000 * 128 > 20 * max(sizes[1:])
 
 
 def test_images_without_paths(tmp_path):
