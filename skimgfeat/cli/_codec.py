@@ -131,11 +131,10 @@ def _check_columns(args, store, expected, what):
 
 
 def _was_made_by(codec, store):
-    from skimgfeat.jobs._folder import JOB
+    from skimgfeat.jobs._folder import JOB, JobFolder
     from skimgfeat.jobs._prepare import hash_estimator
-    from skimgfeat.jobs._store import part_folders
 
-    return {part.read_json(JOB)["estimator"] for part in part_folders(store)} == {hash_estimator(codec)}
+    return {part.read_json(JOB)["estimator"] for part in JobFolder(store).parts()} == {hash_estimator(codec)}
 
 
 def _info(args):

@@ -19,7 +19,7 @@ def add_parser(subparsers):
         description="Print the account of a job folder, finished or not, how it was made, and what its features are.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("output", metavar="OUTPUT", help="a job folder that extract has written")
+    parser.add_argument("output", metavar="OUTPUT", help="a job folder that extract has written, or a store")
     parser.add_argument("--rows", type=index, default=3, metavar="N", help="how many of its first rows to show (3)")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
 
@@ -27,18 +27,30 @@ def add_parser(subparsers):
 def run(args):
     """Read the chunks one by one and print what they hold."""
     from skimgfeat.jobs import load_account
-    from skimgfeat.jobs._folder import JOB, JobFolder
+    from skimgfeat.jobs._folder import JobFolder
 
     account = load_account(args.output)
-    folder = JobFolder(args.output)
-    job = folder.read_json(JOB)
+    parts = JobFolder(args.output).parts()
+    told = [_tell(part, args) for part in parts]  # or None each, where they are printed
+    if args.json:
+        show_json(told[0] if len(parts) == 1 else {"account": account.to_dict(), "parts": told})
+    elif len(parts) > 1:
+        show(f"\n{args.output}: {len(parts)} parts\n{account}")
+    return 0
+
+
+def _tell(folder, args):
+    """Return what a run holds, or print it."""
+    from skimgfeat.jobs._folder import JOB
+    from skimgfeat.jobs._readers import account_of
+
+    account, job = account_of(folder), folder.read_json(JOB)
     statistics, sample = _measure(folder, job, args.rows)
     if args.json:
         job["features"].pop("names", None)  # many, and in job.json
-        show_json({"account": account.to_dict(), "job": job, "features": statistics, "sample": sample})
-    else:
-        _print(account, job, statistics, sample)
-    return 0
+        return {"account": account.to_dict(), "job": job, "features": statistics, "sample": sample}
+    _print(account, job, statistics, sample)
+    return None
 
 
 def _measure(folder, job, n_sample):

@@ -15,7 +15,7 @@ def add_parser(subparsers):
         epilog="Exit codes: 0 right, 1 not right, or not finished.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("output", metavar="OUTPUT", help="a job folder that extract has written")
+    parser.add_argument("output", metavar="OUTPUT", help="a job folder that extract has written, or a store")
 
 
 def run(args):

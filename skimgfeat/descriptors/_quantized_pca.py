@@ -482,7 +482,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _forget_updates(self):
         """Forget what only ``partial_fit`` goes on from."""
         for name in ("_moments", "_reservoir", "_incremental"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
     def _set_quantizer(self):
         """Prepare ``transform`` from the components and their ranges."""

@@ -3,15 +3,16 @@
 import os
 from collections import defaultdict
 
+import joblib
 import numpy as np
 
 from skimgfeat.jobs._account import sum_accounts
-from skimgfeat.jobs._extract import extract
-from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder
-from skimgfeat.jobs._items import as_items
+from skimgfeat.jobs._extract import check_same, extract
+from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, JobFolder, part_name
+from skimgfeat.jobs._items import Items, as_items
+from skimgfeat.jobs._layouts import descr_to_dtype
 from skimgfeat.jobs._prepare import hash_estimator
-from skimgfeat.jobs._readers import load_account
-from skimgfeat.jobs._store import PART, part_folders
+from skimgfeat.jobs._readers import account_of
 
 
 def extend_store(estimator, X, store, **options):
@@ -36,7 +37,12 @@ def extend_store(estimator, X, store, **options):
     Raises
     ------
     ValueError
-        For an X without paths, or another estimator than that of the runs before. See also :func:`skimgfeat.extract`.
+        For an X without paths, another estimator than that of the runs before, images from elsewhere by names that
+        are in the store already, and a store as X that has changed. See also :func:`skimgfeat.extract`.
+
+    Notes
+    -----
+    An image is known by its path, relative to the folder: a file that is replaced is not computed anew.
 
     Examples
     --------
@@ -66,38 +72,71 @@ def extend_store(estimator, X, store, **options):
         )
     known: set[str] = set()
     accounts = []
-    folders = part_folders(store)
-    for part in folders:
+    folder = JobFolder(store)
+    parts = folder.parts()
+    for part in parts:
         frozen = part.read_table(ITEMS)["path"].to_pylist()
         accounts.append(_finish(estimator, X, list(map(os.fsdecode, frozen)), part, options))
         known.update(map(os.fsdecode, frozen))
     new = [index for index, name in enumerate(names) if name not in known]
     if new:
-        part = JobFolder(store).place(f"{PART}{len(folders):04d}")
-        accounts.append(extract(estimator, X[np.array(new)], part, **options))
+        place = folder.place(part_name(len(parts)))
+        example = _example(parts[0].read_json(JOB)) if parts else None
+        accounts.append(extract(estimator, Items(X[np.array(new)], example=example), place, **options))
     return sum_accounts(os.fsdecode(store), accounts)
 
 
+def _example(job):
+    """Return what the estimator gave a list of one image without descriptors, from what a run says of them."""
+    return [np.empty((0, *job["features"]["tail"]), descr_to_dtype(job["features"]["descr"]))]
+
+
 def _finish(estimator, X, frozen, folder, options):
-    """Return the account of a run of a store, which goes on first where it did not end."""
-    if not folder.exists(MANIFEST):
-        items = X.with_sources(frozen) if hasattr(X, "with_sources") else X[_places_of(frozen, X.names)]
-        return extract(estimator, items, folder.path, **options)
-    if folder.read_json(JOB)["estimator"] != hash_estimator(estimator):
+    """Return the account of a run of a store, which goes on first where it did not end or lost a chunk."""
+    account, stored = account_of(folder), folder.read_json(JOB)
+    if not (account.complete and folder.exists(MANIFEST)):
+        items = X.with_sources(frozen) if hasattr(X, "with_sources") else X[_places_of(frozen, X.names, folder.path)]
+        return extract(estimator, Items(items, example=_example(stored)), folder.path, **options)
+    if stored["estimator"] != hash_estimator(estimator):
         raise ValueError(
             f"extend_store: {folder.path!r} was computed with another estimator or setting; choose another store."
         )
-    return load_account(folder.path)
+    _check_input(X, frozen, folder, stored["input"])
+    return account
 
 
-def _places_of(wanted, names):
+def _check_input(X, frozen, folder, stored):
+    """Raise ValueError where X has other images, or descriptors, by the names of those that a run has computed."""
+    now = Items(X).describe()
+    shared = set(frozen).intersection(X.names)
+    if now["kind"] == stored["kind"] == "descriptors":
+        places = _places_of(frozen, X.names, folder.path) if shared else ()
+        if shared and joblib.hash(X[places].hashes) != stored["hashes"]:
+            raise ValueError(
+                f"extend_store: {folder.path!r} was computed from other descriptors of these images: X has changed "
+                "since; choose another store."
+            )
+        return
+    # Whether a folder was listed or files were given makes no difference.
+    settings = ({"input": {name: told.get(name) for name in ("decoding", "steps")}} for told in (stored, now))
+    check_same("extend_store", folder, *settings)
+    if shared and stored.get("root") != now.get("root"):
+        raise ValueError(
+            f"extend_store: {len(shared)} images, such as {min(shared)!r}, are in {folder.path!r} already, from "
+            f"{stored.get('root')!r}, and X has images by these names in {now.get('root')!r}; choose another store, or "
+            "give a folder that both are in."
+        )
+
+
+def _places_of(wanted, names, path):
     """Return the places of names among others; of a name that is there more than once, one after the other."""
     places = defaultdict(list)
     for place in reversed(range(len(names))):
         places[names[place]].append(place)
-    try:
-        return np.array([places[name].pop() for name in wanted])
-    except IndexError as error:
+    missing = [name for name in wanted if name not in places]
+    if missing:
         raise ValueError(
-            "extend_store: X lacks images that a run of the store has begun with and not ended; give all of them."
-        ) from error
+            f"extend_store: X lacks {len(missing)} images that {path!r} was begun with, such as {missing[0]!r}; give "
+            "all of them, or none."
+        )
+    return np.array([places[name].pop() if len(places[name]) > 1 else places[name][0] for name in wanted])

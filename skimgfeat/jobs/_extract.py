@@ -49,6 +49,10 @@ _N_TRIAL = 8
 _SLACK = 4
 
 
+class _NothingToReadError(ValueError):
+    """No item can be read, so that nobody knows what the estimator makes of one."""
+
+
 def extract(
     estimator,
     X,
@@ -212,20 +216,27 @@ def run_items(
     with sigterm_interrupts(), folder.opened(), Workers(n_jobs) as workers:
         stored = folder.read_json(JOB) if folder.exists(JOB) else None
         if stored is not None:
-            _check_same(owner, folder, stored, config if chunk_size is None else config | {"chunk_size": chunk_size})
+            check_same(owner, folder, stored, config if chunk_size is None else config | {"chunk_size": chunk_size})
             items = items.thaw(folder.read_table(ITEMS))
             if folder.exists(MANIFEST):
-                return _account_so_far(folder, items)
+                account = _account_so_far(folder, items)
+                # Chunks may have been lost since, or removed because they were damaged.
+                if account.complete:
+                    return account
         # Not of a finished run: someone who reads it may be writing a copy there.
         folder.remove_temporary()
         try:
             estimator, features, item_seconds = _prepare(owner, workers, estimator, items.located(), item_timeout)
         except KeyboardInterrupt:
             raise Interrupted(_account_so_far(folder, items)) from None
+        except _NothingToReadError:
+            if items.example is None:
+                raise
+            features, item_seconds = items.example, 0.0
         kind = layout_of(features, layout, lambda n_columns: _feature_names(estimator, n_columns, prefix))
         if stored is None:
             stored = _begin(folder, config, estimator, items, kind, chunk_size)
-        _check_same(owner, folder, stored, {"features": json.loads(json.dumps(kind.describe()))})
+        check_same(owner, folder, stored, {"features": json.loads(json.dumps(kind.describe()))})
         _check_models(owner, folder, describe_models(estimator, items))
         job = Job(
             output=folder.path,
@@ -317,7 +328,7 @@ def _begin(folder, config, estimator, items, layout, chunk_size):
     return folder.read_json(JOB)
 
 
-def _check_same(owner, folder, stored, config):
+def check_same(owner, folder, stored, config):
     """Raise ValueError where a job folder was made by another configuration."""
     for name, value in config.items():
         if stored.get(name) != value:
@@ -337,7 +348,7 @@ def _check_models(owner, folder, models):
         was = folder.read_json(MODEL_INFO)["steps"] if folder.exists(MODEL_INFO) else []
         now = json.loads(json.dumps(models["steps"], default=repr))
         was, now = ({"models": [step.get("model") for step in steps]} for steps in (was, now))
-        _check_same(owner, folder, was, now)
+        check_same(owner, folder, was, now)
 
 
 def _account_so_far(folder, items):
@@ -393,7 +404,7 @@ def _prepare_on_first(owner, workers, estimator, items, item_timeout):
         error = unusable[-1]
         raise ValueError(f"{owner}: the estimator works on none of the first images: {error}") from error
     counts = ", ".join(f"{count} {code}" for code, count in codes.items())
-    raise ValueError(f"{owner}: none of the {len(items)} items can be read ({counts}); of the first: {first}.")
+    raise _NothingToReadError(f"{owner}: none of the {len(items)} items can be read ({counts}); of the first: {first}.")
 
 
 def _try_to_prepare(owner, workers, estimator, item, item_timeout):

@@ -33,6 +33,7 @@ MODEL_INFO = "model_info.json"
 ITEM_COLUMNS = ("index", "image_path", "image_name", "item_id", "label", "status", "code", "message")
 _CHUNKS, _LOCK = "chunks", ".lock"
 _CHUNK_NAME = re.compile(r"c-(\d{6,})\.parquet")
+_PART_NAME = re.compile(r"part-\d{4,}")
 _SUMMARY = b"skimgfeat.chunk"
 _READ_BYTES = 1 << 20
 
@@ -84,8 +85,11 @@ class JobFolder:
         """Return the path or address of a file in the folder."""
         return f"{self.path.rstrip('/')}/{name}" if self.is_remote else os.path.join(self.path, name)
 
-    def folders(self, prefix):
-        """Return the job folders in this one whose names begin so, in order; none where this one is missing."""
+    def parts(self):
+        """Return the job folders that hold the descriptors of a store, in order: this one, and those in it.
+
+        A folder without a job is left of a run that died or was refused before it began.
+        """
         if self.is_remote:
             filesystem, path = self._remote("")
             filesystem.invalidate_cache()  # others write there
@@ -93,8 +97,8 @@ class JobFolder:
             names = [name.rstrip("/").rpartition("/")[2] for name in listed]
         else:
             names = os.listdir(self.path) if os.path.isdir(self.path) else []
-        found = [JobFolder(self.place(name)) for name in sorted(names) if name.startswith(prefix)]
-        return [folder for folder in found if folder.exists(JOB)]
+        inside = [JobFolder(self.place(name)) for name in sorted(names) if _PART_NAME.fullmatch(name)]
+        return [folder for folder in (self, *inside) if folder.exists(JOB)]
 
     def exists(self, name):
         if self.is_remote:
@@ -189,6 +193,21 @@ class JobFolder:
             names = os.listdir(self.place(_CHUNKS)) if os.path.isdir(self.place(_CHUNKS)) else []
         return sorted(int(found[1]) for found in map(_CHUNK_NAME.fullmatch, names) if found)
 
+    def check_chunks(self, owner):
+        """Raise ValueError where chunks are missing that a finished run has written."""
+        try:
+            names = {file["file"] for file in self.read_json(MANIFEST)["files"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{owner}: {self.place(MANIFEST)!r} is damaged; remove it and run again: {type(error).__name__} {error}"
+            ) from error
+        missing = sorted(names - {JOB, ITEMS, MODEL_INFO, *map(chunk_name, self.chunk_numbers())})
+        if missing:
+            raise ValueError(
+                f"{owner}: {len(missing)} chunks of {self.path!r} are missing, such as {missing[0]!r}; the same run "
+                "again computes them."
+            )
+
     def write_chunk(self, number, table, summary, **options):
         """Write the rows of a chunk with its summary, a dictionary, in the file's metadata; return its SHA-256."""
         metadata = {**(table.schema.metadata or {}), _SUMMARY: json.dumps(summary).encode()}
@@ -246,6 +265,11 @@ class JobFolder:
 def chunk_name(number):
     """Return where a chunk stands in the folder."""
     return f"{_CHUNKS}/c-{number:06d}.parquet"
+
+
+def part_name(number):
+    """Return what a part of a store is called."""
+    return f"part-{number:04d}"
 
 
 def _lock_file(file):

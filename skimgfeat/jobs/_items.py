@@ -27,13 +27,15 @@ class Items:
     ``columns``, a pyarrow table, says more of each item, in place of what its path tells; its first column is the id of
     the item. ``refusals``, an object array, holds the ImageError of each item that is not to be read, None for others.
     ``about``, a dictionary as JSON takes it, is what a run that resumes must find again; columns and refusals are then
-    those that the run began with.
+    those that the run began with. ``example`` is what the estimator makes of an item, for a run that may find none that
+    can be read; None where nobody knows.
     """
 
-    def __init__(self, X, y=None, names=None, *, columns=None, refusals=None, about=None):
+    def __init__(self, X, y=None, names=None, *, columns=None, refusals=None, about=None, example=None):
         self.X = X
         self.y = y
         self.columns = columns
+        self.example = example
         self._names = names
         self._refusals = refusals
         self._about = about or {}
@@ -180,12 +182,13 @@ class Items:
                 raise ValueError(f"{_OWNER}: y is not what the job folder was made with.")
             # What was found out about items when the run began stays, whatever has changed since.
             columns = None if self.columns is None else table.select(self.columns.column_names)
-            return Items(self.X, self.y, self._names, columns=columns, refusals=_thaw_refusals(table))
+            refusals = _thaw_refusals(table)
+            return Items(self.X, self.y, self._names, columns=columns, refusals=refusals, example=self.example)
         if not getattr(self.X, "is_listing", False):
             raise ValueError(f"{_OWNER}: X is not what the job folder was made for: its {len(frozen)} items differ.")
         # Files that came later are left to another run; those that are gone become errors.
         y = table["label"].to_numpy(zero_copy_only=False) if "label" in table.column_names else None
-        return Items(self.X.with_sources(map(os.fsdecode, frozen)), y)
+        return Items(self.X.with_sources(map(os.fsdecode, frozen)), y, example=self.example)
 
     def _paths(self):
         return [_as_bytes(source) for source in getattr(self.X, "sources", self.names)]
@@ -203,6 +206,8 @@ def _thaw_refusals(table):
 
 def as_items(X, y):
     """Return what a user gave as the items of a run."""
+    if isinstance(X, Items):
+        return X
     if isinstance(X, (str, os.PathLike)):
         X = ImageCollection.from_folder(X)
     elif not hasattr(X, "read") and are_paths(X):

@@ -7,7 +7,7 @@ import numpy as np
 from skimgfeat._validation import check_choice
 from skimgfeat.io import atomic_write
 from skimgfeat.io._parquet import import_pyarrow
-from skimgfeat.jobs._account import add_up
+from skimgfeat.jobs._account import add_up, sum_accounts
 from skimgfeat.jobs._folder import ITEMS, JOB, MANIFEST, MODEL_INFO, JobFolder, chunk_name
 from skimgfeat.jobs._layouts import descr_to_dtype
 from skimgfeat.jobs._table_files import as_wide_table, write_csv_rows
@@ -24,7 +24,7 @@ def load_account(output):
     Parameters
     ----------
     output : path-like
-        The job folder.
+        The job folder, or a store of descriptors.
 
     Returns
     -------
@@ -48,8 +48,14 @@ def load_account(output):
     ...     load_account(output).ok
     9
     """
-    folder, job = _open(output)
-    return add_up(folder.path, job["n_items"], map(folder.read_summary, folder.chunk_numbers()))
+    folder = JobFolder(output)
+    return sum_accounts(folder.path, [account_of(part) for part in _parts(folder)])
+
+
+def account_of(folder):
+    """Return the account of one run."""
+    n_items = folder.read_json(JOB)["n_items"]
+    return add_up(folder.path, n_items, map(folder.read_summary, folder.chunk_numbers()))
 
 
 def load_features(output, *, to="numpy", return_items=False):
@@ -112,7 +118,7 @@ def verify(output):
     Parameters
     ----------
     output : path-like
-        The job folder.
+        The job folder, or a store of descriptors.
 
     Returns
     -------
@@ -139,7 +145,16 @@ def verify(output):
     []
     1
     """
-    folder = _find(output)
+    folder = JobFolder(output)
+    return [
+        f"{part.path[len(folder.path) + 1 :]}: {problem}" if part.path != folder.path else problem
+        for part in _parts(folder)
+        for problem in _find_problems(part)
+    ]
+
+
+def _find_problems(folder):
+    """Return what is wrong with one run, a sentence each."""
     if not folder.exists(MANIFEST):
         return [f"the run is not finished: {MANIFEST} is missing"]
     try:
@@ -158,8 +173,7 @@ def verify(output):
         elif name not in (JOB, MODEL_INFO):
             problems += _read_problems(folder, name)
     if not problems:
-        n_items = folder.read_json(JOB)["n_items"]
-        counted = add_up(folder.path, n_items, map(folder.read_summary, numbers)).to_dict()
+        counted = account_of(folder).to_dict()
         problems += [
             f"{MANIFEST} tells of {told[name]} {name}, the chunks of {counted[name]}"
             for name in _COUNTS
@@ -220,15 +234,22 @@ def iter_chunks(owner, output):
 _COUNTS = ("listed", "ok", "partial", "error", "skipped")
 
 
-def _find(output):
-    folder = JobFolder(output)
-    if not folder.exists(JOB):
-        raise FileNotFoundError(2, f"there is no job folder: {JOB} is missing", folder.path)
-    return folder
+def _parts(folder):
+    """Return the job folders that a folder is, or that a store is made of."""
+    parts = folder.parts()
+    if not parts:
+        raise _missing(folder)
+    return parts
+
+
+def _missing(folder):
+    return FileNotFoundError(2, f"there is no job folder: {JOB} is missing", folder.path)
 
 
 def _open(output):
-    folder = _find(output)
+    folder = JobFolder(output)
+    if not folder.exists(JOB):
+        raise _missing(folder)
     return folder, folder.read_json(JOB)
 
 
@@ -239,6 +260,7 @@ def open_finished(owner, output, *, takes_images=False):
         raise ValueError(
             f"{owner}: the run in {folder.path!r} is not finished ({load_account(output)}); resume it first."
         )
+    folder.check_chunks(owner)
     if job["features"]["kind"] == "ragged":
         raise ValueError(f"{owner}: {folder.path!r} holds descriptors, not rows; open it with DescriptorStore.")
     if job["features"]["kind"] == "images" and not takes_images:

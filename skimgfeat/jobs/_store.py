@@ -14,7 +14,6 @@ from skimgfeat.jobs._account import ERROR
 from skimgfeat.jobs._folder import JOB, MANIFEST, JobFolder, chunk_name
 from skimgfeat.jobs._layouts import descr_to_dtype
 
-PART = "part-"
 _DESCRIPTORS, _OFFSETS, _NAMES = "descriptors.npy", "offsets.npy", "names.npy"
 _COLUMNS = ("image_path", "status", "code", "message", "count", "sha256")
 # The row group that was read last: (part, chunk), its rows, and their values.
@@ -74,7 +73,7 @@ class DescriptorStore(Sequence):
 
     def __init__(self, path):
         self.path = os.fsdecode(path)
-        self._parts = [_open_part(part) for part in part_folders(self.path)]
+        self._parts = [_open_part(part) for part in JobFolder(path).parts()]
         if not self._parts:
             raise FileNotFoundError(2, "there is no store of descriptors", self.path)
         kinds = {(part.descr, part.tail) for part in self._parts}
@@ -348,21 +347,13 @@ class _Part:
             raise ValueError(f"DescriptorStore: {self._folder.place(name)!r} is damaged: {error}") from error
 
 
-def part_folders(path):
-    """Return the job folders of a store, in order: the folder itself, or those in it.
-
-    A folder without a job is left of a run that died or was refused before it began.
-    """
-    folder = JobFolder(path)
-    return [folder] if folder.exists(JOB) else folder.folders(PART)
-
-
 def _open_part(folder):
     job = folder.read_json(JOB)
     if job["features"]["kind"] != "ragged":
         raise ValueError(f"DescriptorStore: {folder.path!r} holds rows of features; read them with load_features.")
     if not folder.exists(MANIFEST):
         raise ValueError(f"DescriptorStore: the run in {folder.path!r} is not finished; resume it first.")
+    folder.check_chunks("DescriptorStore")
     return _Part(folder, job)
 
 

@@ -332,14 +332,20 @@ def test_a_second_run_is_kept_out(tmp_path, threads):
     assert Nested.caught
 
 
-def test_a_damaged_chunk_is_named(tmp_path, threads):
-    X = np.zeros((30, 4, 4), dtype=np.uint8)
-    extract(Flatten(), X, tmp_path / "out", chunk_size=10, progress=False)
-    whole = (tmp_path / "out" / "chunks" / "c-000001.parquet").read_bytes()
-    (tmp_path / "out" / "manifest.json").unlink()
-    (tmp_path / "out" / "chunks" / "c-000001.parquet").write_bytes(whole[:-20])
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_a_damaged_chunk_is_named_and_computed_again(tmp_path, threads, is_finished):
+    X, output = np.zeros((30, 4, 4), dtype=np.uint8), tmp_path / "out"
+    extract(Flatten(), X, output, chunk_size=10, progress=False)
+    chunk = output / "chunks" / "c-000001.parquet"
+    whole = chunk.read_bytes()
+    if not is_finished:
+        (output / "manifest.json").unlink()
+    chunk.write_bytes(whole[:-20])
     with pytest.raises(ValueError, match=r"c-000001.parquet' is damaged; remove it and run again"):
-        extract(Flatten(), X, tmp_path / "out", progress=False)
-    (tmp_path / "out" / "chunks" / "c-000001.parquet").unlink()
-    assert extract(Flatten(), X, tmp_path / "out", progress=False).n_done == 10
-    assert (tmp_path / "out" / "chunks" / "c-000001.parquet").read_bytes() == whole
+        extract(Flatten(), X, output, progress=False)
+    chunk.unlink()
+    with pytest.raises(ValueError, match="1 chunks of .* are missing" if is_finished else "is not finished"):
+        load_features(output)
+    assert extract(Flatten(), X, output, progress=False).n_done == 10
+    assert chunk.read_bytes() == whole
+    assert verify(output) == []

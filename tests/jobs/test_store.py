@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, FlatDescriptors, Flatten, ImageCollection, extract
 from skimgfeat.descriptors._ragged import geometry_dtype
 from skimgfeat.io import ImageError
-from skimgfeat.jobs import extend_store, verify
+from skimgfeat.jobs import extend_store, load_account, verify
 from skimgfeat.jobs._folder import MANIFEST
 from skimgfeat.jobs._prepare import for_workers, hash_estimator
 
@@ -298,6 +298,82 @@ def test_stores_at_addresses(address, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "store"]
 
 
+def test_new_images_join_a_store_that_extract_made(tmp_path):
+    folder, path = tmp_path / "images", tmp_path / "store"
+    write_images(folder, ["00", "01"])
+    extract(SIFT(), folder, path, progress=False)
+    for names in (["02"], ["03", "05"]):
+        write_images(folder, names)
+        account = extend_store(SIFT(), folder, path)
+    assert account.listed == account.ok == 5
+    assert DescriptorStore(path).names == ["00.png", "01.png", "02.png", "03.png", "05.png"]
+    assert (load_account(path).ok, verify(path)) == (5, [])
+
+
+def test_new_images_of_which_none_can_be_read(tmp_path):
+    folder, path = tmp_path / "images", tmp_path / "store"
+    write_images(folder, ["00"])
+    extend_store(SIFT(), folder, path)
+    write_images(folder, ["06", "13"])
+    for _ in range(2):
+        account = extend_store(SIFT(), folder, path, chunk_size=1)
+        assert (account.listed, account.ok, account.codes) == (3, 1, {"unidentified": 2})
+        unfinish(path / "part-0001")
+    assert extend_store(SIFT(), folder, path, chunk_size=1).complete
+    assert DescriptorStore(path).status == ["ok", "error", "error"]
+    with pytest.raises(ValueError, match="none of the 2 items can be read"):
+        extend_store(SIFT(), ImageCollection(["06.png", "13.png"], root=folder), tmp_path / "other")
+    assert not (tmp_path / "other/part-0000").exists()
+
+
+def test_other_images_by_the_same_names(tmp_path):
+    for name, number in (("day1", "00"), ("day2", "01")):
+        write_images(tmp_path / name, ["00", number])
+    extend_store(SIFT(), tmp_path / "day1", tmp_path / "store")
+    with pytest.raises(ValueError, match=r"1 images, such as '00.png', are in .*part-0000' already, from '.*day1'"):
+        extend_store(SIFT(), tmp_path / "day2", tmp_path / "store")
+    with pytest.raises(
+        ValueError, match=r"another input: {'decoding': {'mode': 'rgb'.* there, {'deco.* 'gray'"
+    ):
+        extend_store(SIFT(), ImageCollection.from_folder(tmp_path / "day1", mode="gray"), tmp_path / "store")
+    # Images from elsewhere by other names are welcome.
+    (tmp_path / "day2/00.png").unlink()
+    assert extend_store(SIFT(), tmp_path / "day2", tmp_path / "store").listed == 2
+
+
+def test_a_store_is_not_mixed_with_what_another_store_was(tmp_path):
+    folder, path, codes = tmp_path / "images", tmp_path / "store", tmp_path / "codes"
+    write_images(folder, ["00", "01", "02"])
+    extend_store(SIFT(), folder, path)
+    codec = DescriptorCodec(8, random_state=0).fit(DescriptorStore(path))
+    extend_store(codec, DescriptorStore(path)[[0, 1]], codes)
+    assert extend_store(codec, DescriptorStore(path)[[2]], codes).listed == 3
+    assert extend_store(codec, DescriptorStore(path), codes).n_done == 0
+    with pytest.raises(ValueError, match=r"X lacks 1 images that .* was begun with, such as '01.png'"):
+        extend_store(codec, DescriptorStore(path)[[0]], codes)
+    extend_store(SIFT(root=True), folder, tmp_path / "other")
+    with pytest.raises(ValueError, match="computed from other descriptors of these images"):
+        extend_store(codec, DescriptorStore(tmp_path / "other"), codes)
+
+
+def test_a_chunk_that_was_lost_is_computed_again(tmp_path):
+    folder, path = tmp_path / "images", tmp_path / "store"
+    write_images(folder, ["00", "01", "02"])
+    extend_store(SIFT(), folder, path, chunk_size=1)
+    chunk = path / "part-0000/chunks/c-000001.parquet"
+    data = chunk.read_bytes()
+    chunk.unlink()
+    with pytest.raises(ValueError, match=r"1 chunks of .* missing, such as 'chunks/c-000001.parquet'; the same run"):
+        DescriptorStore(path)
+    assert verify(path) == ["part-0000: chunks/c-000001.parquet is missing"]
+    assert extend_store(SIFT(), folder, path, chunk_size=1).n_done == 1
+    assert chunk.read_bytes() == data
+    assert verify(path) == []
+    (path / "part-0000/manifest.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"manifest.json' is damaged; remove it and run again: KeyError 'files'"):
+        DescriptorStore(path)
+
+
 def unfinish(part):
     """Leave of a part what a run leaves that was killed after its first chunk."""
     (part / MANIFEST).unlink()
@@ -356,7 +432,7 @@ def test_a_store_made_from_a_store_goes_on_too(paths, tmp_path, described):
     assert np.array(codes.status)[[6, 13]].tolist() == ["error", "error"]
     assert_same(codes[21:], codec.transform(described["plain"][20:]))
     unfinish(path / "part-0000")
-    with pytest.raises(ValueError, match="X lacks images that a run of the store has begun with"):
+    with pytest.raises(ValueError, match=r"X lacks 21 images that .* was begun with, such as"):
         extend_store(codec, store[[30, 31]], path, chunk_size=8)
 
 
