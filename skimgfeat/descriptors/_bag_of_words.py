@@ -148,7 +148,11 @@ class BagOfVisualWords(VisualWordEncoder):
             self.bandwidth_ = self._learn_bandwidth(sample) if self.bandwidth is None else float(self.bandwidth)
         if self.use_idf:
             found = []
-            self._run(images, Pyramid((1,)), self.n_words, lambda _, sums: found.append((sums > 0).sum(axis=0)))
+
+            def count(rows, batch, sums):
+                found.append((sums > 0).sum(axis=0))
+
+            self._run(images, Pyramid((1,)), self.n_words, count)
             self.document_frequencies_ = self.document_frequencies_ + sum(found)
             self.n_samples_seen_ += len(images)
             self.idf_ = np.log((1 + self.n_samples_seen_) / (1 + self.document_frequencies_)) + 1

@@ -254,7 +254,7 @@ class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         -------
         features : ndarray of shape (n_images, n_features_out), float32
             One row an image, in the order of X: zeros for an image without descriptors, NaN for one of a collection
-            that could not be had, which :class:`SIFT` marks.
+            or store that could not be had.
 
         Raises
         ------
@@ -267,26 +267,26 @@ class DescriptorEncoder(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         pyramid = Pyramid(check_pyramid_levels(type(self).__name__, self.pyramid_levels))
         out = np.empty((len(images), self._n_features_out), dtype=np.float32)
 
-        def encode(batch, sums):
+        def encode(rows, batch, sums):
             values = self._finish(pyramid.pool(sums))
             if self.norm is not None:
                 values = normalize(values, norm=self.norm, copy=False)
-            out[batch] = values.reshape(len(out[batch]), -1)
+            out[rows] = values.reshape(len(batch), -1)
+            out[rows][[has_failed(image) for image in batch]] = np.nan
 
         self._run(images, pyramid, self._n_features_out, encode)
-        for start, chunk in images.chunks():
-            out[[start + place for place, image in enumerate(chunk) if has_failed(image)]] = np.nan
         return out
 
     def _run(self, images, pyramid, n_columns, function):
-        """Call ``function(batch, sums)`` for every batch of images, a slice, on ``n_jobs`` threads."""
+        """Call ``function(rows, batch, sums)`` for batches of images, each a slice of rows, on ``n_jobs`` threads."""
         # Batches have threads of their own.
         with one_blas_thread():
             for start, chunk in images.chunks():
 
-                def encode(batch, start=start, chunk=chunk):
-                    sums = self._sum(*self._segments(chunk[batch], pyramid))
-                    function(slice(start + batch.start, start + batch.stop), sums)
+                def encode(places, start=start, chunk=chunk):
+                    batch = chunk[places]
+                    sums = self._sum(*self._segments(batch, pyramid))
+                    function(slice(start + places.start, start + places.stop), batch, sums)
 
                 n_bytes = sum(image.nbytes for image in chunk) // len(chunk)
                 n_bytes += np.dtype(float).itemsize * n_columns

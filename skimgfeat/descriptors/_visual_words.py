@@ -88,6 +88,9 @@ class VisualWordEncoder(DescriptorEncoder):
         sample = self._sample(images)
         if is_first:
             self._start(sample)
+        else:
+            # scikit-learn goes on only with the type that it began with.
+            sample = sample.astype(self.kmeans_.cluster_centers_.dtype, copy=False)
         order = check_random_state(self.random_state).permutation(len(sample))
         # The first step chooses the words to begin with, which takes as many descriptors.
         size = max(self.batch_size, self.n_words)

@@ -14,7 +14,7 @@ from skimgfeat.jobs._account import ERROR
 from skimgfeat.jobs._folder import JOB, MANIFEST, JobFolder, chunk_name
 from skimgfeat.jobs._layouts import descr_to_dtype
 
-_DESCRIPTORS, _OFFSETS, _NAMES = "descriptors.npy", "offsets.npy", "names.npy"
+_DESCRIPTORS, _OFFSETS, _NAMES, _FAILED = "descriptors.npy", "offsets.npy", "names.npy", "failed.npy"
 _COLUMNS = ("image_path", "status", "code", "message", "count", "sha256")
 # The row group that was read last: (part, chunk), its rows, and their values.
 _NOTHING: tuple = ((), range(0), ())
@@ -27,7 +27,7 @@ class DescriptorStore(Sequence):
 
     A sequence: ``store[3]`` is the array of an image, ``store[3:6]`` a list of arrays; ``store[[3, 1]]`` and
     ``store[mask]`` are stores again, which scikit-learn can split. :class:`DescriptorCodec` and the encoders fit on one
-    out of core. An image that failed is an empty array; ``status`` and ``codes`` tell.
+    out of core. An image that failed is an empty array, of which they make a row of NaN; ``status`` and ``codes`` tell.
 
     Parameters
     ----------
@@ -190,7 +190,8 @@ class DescriptorStore(Sequence):
         Parameters
         ----------
         folder : path-like
-            Made where it is missing; ``descriptors.npy``, ``offsets.npy`` (int64) and ``names.npy`` are written there.
+            Made where it is missing; ``descriptors.npy``, ``offsets.npy`` (int64), ``names.npy`` and ``failed.npy``
+            (bool) are written there.
 
         Returns
         -------
@@ -206,14 +207,15 @@ class DescriptorStore(Sequence):
             "shape": (int(offsets[-1]), *self.tail),
         }
         # An export that is interrupted must not leave those of an older one beside new descriptors.
-        for name in (_OFFSETS, _NAMES):
+        for name in (_OFFSETS, _NAMES, _FAILED):
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(folder, name))
         with atomic_write(os.path.join(folder, _DESCRIPTORS)) as file:
             np.lib.format.write_array_header_2_0(file, header)
             for start in range(0, len(self), _BATCH_ITEMS):
                 file.writelines(array.tobytes() for array in self[start : start + _BATCH_ITEMS])
-        for name, array in ((_NAMES, np.array(self.names, dtype=str)), (_OFFSETS, offsets)):
+        names, failed = np.array(self.names, dtype=str), self._columns["status"] == ERROR
+        for name, array in ((_NAMES, names), (_FAILED, failed), (_OFFSETS, offsets)):
             with atomic_write(os.path.join(folder, name)) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
         return FlatDescriptors(folder)
@@ -224,11 +226,14 @@ class DescriptorStore(Sequence):
         if place != (part_number, chunk) or row not in rows:
             rows, values = self._parts[part_number].read_group(chunk, row)
             self._last = (part_number, chunk), rows, values
-        return np.frombuffer(values[row - rows.start].as_buffer(), self.dtype).reshape(-1, *self.tail)
+        array = np.frombuffer(values[row - rows.start].as_buffer(), self.dtype).reshape(-1, *self.tail)
+        return _as_failed(array) if self._columns["status"][index] == ERROR else array
 
 
 class FlatDescriptors(Sequence):
     """A flat copy of a :class:`DescriptorStore`, mapped into memory.
+
+    A sequence of arrays, one an image. One that failed is an empty array, of which encoders make a row of NaN.
 
     Parameters
     ----------
@@ -273,15 +278,12 @@ class FlatDescriptors(Sequence):
                 f"FlatDescriptors: {folder!r} holds {len(self.descriptors)} descriptors, and its offsets tell of "
                 f"{self.offsets[-1]}: they are of different exports; export the store again."
             )
+        self._failed = frozenset(np.flatnonzero(np.load(os.path.join(folder, _FAILED), allow_pickle=False)).tolist())
         self._names_path = os.path.join(folder, _NAMES)
 
     @cached_property
     def names(self):
         return np.load(self._names_path, allow_pickle=False).tolist()
-
-    @property
-    def shape(self):
-        return (len(self),)
 
     def __len__(self):
         return len(self.offsets) - 1
@@ -291,7 +293,14 @@ class FlatDescriptors(Sequence):
             return [self[index] for index in range(len(self))[key]]
         index = range(len(self))[key]
         # Slices that are memory maps themselves take longer to make.
-        return self.descriptors.view(np.ndarray)[self.offsets[index] : self.offsets[index + 1]]
+        array = self.descriptors.view(np.ndarray)[self.offsets[index] : self.offsets[index + 1]]
+        return _as_failed(array) if index in self._failed else array
+
+
+def _as_failed(array):
+    from skimgfeat.descriptors._ragged import as_failed  # the other half of the package takes a second to import
+
+    return as_failed(array)
 
 
 class _Part:

@@ -136,6 +136,17 @@ def test_another_number_of_columns(fitted):
                 getattr(fitted, method)([np.zeros((2, 5))])
 
 
+@pytest.mark.parametrize("first", [np.uint8, np.int64, np.float64])
+@pytest.mark.parametrize("encoder", ENCODERS[:3], ids=str)
+def test_partial_fit_of_another_type(encoder, plain, first):
+    """The numbers count, and the precision of the first call."""
+    images = [image.astype(first) for image in plain]
+    expected = clone(encoder).partial_fit(images).partial_fit(images).kmeans_.cluster_centers_
+    for other in (np.uint8, np.float32, np.float64):
+        parts = clone(encoder).partial_fit(images).partial_fit([image.astype(other) for image in plain])
+        assert_array_equal(parts.kmeans_.cluster_centers_, expected)
+
+
 def test_values_too_large(fitted, plain):
     for value in (1e16, -1e16):
         image = plain[0].astype(float)

@@ -14,8 +14,19 @@ from skimage import data
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold, train_test_split
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import _safe_indexing
 
-from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, FlatDescriptors, Flatten, ImageCollection, extract
+from skimgfeat import (
+    SIFT,
+    VLAD,
+    BagOfVisualWords,
+    DescriptorCodec,
+    DescriptorStore,
+    FlatDescriptors,
+    Flatten,
+    ImageCollection,
+    extract,
+)
 from skimgfeat.descriptors._ragged import geometry_dtype
 from skimgfeat.io import ImageError
 from skimgfeat.jobs import extend_store, load_account, verify
@@ -166,11 +177,25 @@ def test_export(store, expected, tmp_path):
         assert_same(opened[:], expected)
         assert_array_equal(opened[-3], expected[-3])
         assert opened.names == store.names
-        assert opened.shape == (40,)
+        assert len(opened) == 40
+        assert_same(_safe_indexing(opened, np.array([7, 3])), [expected[7], expected[3]])
+        train, test = train_test_split(opened, random_state=0)
+        assert (len(train), len(test)) == (30, 10)
         assert isinstance(opened.descriptors, np.memmap)
         with pytest.raises(ValueError, match="read-only"):
             opened.descriptors[0] = opened.descriptors[1]
     assert_same(store[[5, 3]].export(tmp_path / "part")[:], [expected[5], expected[3]])
+
+
+def test_rows_of_images_that_failed(store, expected, tmp_path):
+    vlad = VLAD(4, random_state=0).fit(expected)
+    status, counts = np.array(store.status), store.counts
+    for X in (store, store.export(tmp_path / "flat"), store[::-1][::-1]):
+        codes = DescriptorCodec(8, random_state=0).fit(X).transform(X)
+        words = BagOfVisualWords(4, random_state=0).fit(codes)
+        for rows in (vlad.transform(X), words.transform(codes)):
+            assert_array_equal(np.isnan(rows).all(axis=1), status == "error")
+            assert_array_equal((rows == 0).all(axis=1), (status != "error") & (counts == 0))
 
 
 def test_an_export_over_another_that_is_interrupted(store, tmp_path, monkeypatch):
@@ -332,9 +357,7 @@ def test_other_images_by_the_same_names(tmp_path):
     extend_store(SIFT(), tmp_path / "day1", tmp_path / "store")
     with pytest.raises(ValueError, match=r"1 images, such as '00.png', are in .*part-0000' already, from '.*day1'"):
         extend_store(SIFT(), tmp_path / "day2", tmp_path / "store")
-    with pytest.raises(
-        ValueError, match=r"another input: {'decoding': {'mode': 'rgb'.* there, {'deco.* 'gray'"
-    ):
+    with pytest.raises(ValueError, match=r"another input: {'decoding': {'mode': 'rgb'.* there, {'deco.* 'gray'"):
         extend_store(SIFT(), ImageCollection.from_folder(tmp_path / "day1", mode="gray"), tmp_path / "store")
     # Images from elsewhere by other names are welcome.
     (tmp_path / "day2/00.png").unlink()
