@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import posixpath
 import re
 import sys
 from collections.abc import Sequence
@@ -33,12 +34,12 @@ def fit(args):
     parameters = {name: getattr(args, name) for name in _PARAMETERS if getattr(args, name) is not None}
     excluded = [_parse_exclude(text) for text in args.exclude]
     store = DescriptorStore(args.store)
-    subset = _subset(args, store, excluded)
+    subset, n_unknown = _subset(args, store, excluded)
     chunks = _describe_chunks(store, subset)
     exists = os.path.exists(args.model) and not args.overwrite
     make = _go_on if exists else _begin
     n_new = make(args, store, subset, chunks, parameters)
-    _report(args, store, subset, chunks, n_new)
+    _report(args, store, subset, chunks, n_new, n_unknown)
     return 0
 
 
@@ -50,21 +51,32 @@ def _parse_exclude(text):
 
 
 def _subset(args, store, excluded):
-    """Return which images are learned from."""
+    """Return which images are learned from, and how many rows that exclude some are of no image in the store."""
     import numpy as np
 
     from skimgfeat.io._tables import read_path_column
 
-    names: set[str] = set()
+    names = [_normalize(name) for name in store.names]
+    known = set(filter(None, names))
+    left_out: set[str] = set()
+    n_unknown = 0
     for (table, column, value), text in zip(excluded, args.exclude, strict=True):
         rows = zip(read_path_column(table, _NAME_COLUMN), read_path_column(table, column), strict=True)
-        found = {name for name, cell in rows if (cell or "") == value}
-        if found.isdisjoint(store.names):
+        found = [_normalize(name) for name, cell in rows if (cell or "") == value]
+        if known.isdisjoint(found):
             raise UsageError(
                 f"--exclude {text}: {len(found)} rows have that value, and none is of an image in the store"
             )
-        names |= found
-    return np.array([name not in names for name in store.names], dtype=bool)
+        n_unknown += sum(name not in known for name in found)
+        left_out |= known.intersection(found)
+    return np.array([name not in left_out for name in names], dtype=bool), n_unknown
+
+
+def _normalize(name):
+    """Return a path as a store spells it, without ``./`` and the like; None where it is missing."""
+    from skimgfeat.jobs._items import escape
+
+    return posixpath.normpath(escape(name)) if name else None
 
 
 def _describe_chunks(store, subset):
@@ -152,7 +164,7 @@ def _check_same(args, codec, known, chunks, parameters):
             )
 
 
-def _report(args, store, subset, chunks, n_new):
+def _report(args, store, subset, chunks, n_new, n_unknown):
     """Show how many images were learned from, and how many were not."""
     from skimgfeat.jobs._account import ERROR
 
@@ -165,11 +177,14 @@ def _report(args, store, subset, chunks, n_new):
         "failed": n_failed,
         "chunks": len(chunks),
         "new_images": n_new,
+        "unknown_rows": n_unknown,
     }
     if args.json:
         show_json(content)
     elif not args.quiet:
         show("{images} images = {included} included + {excluded} excluded".format_map(content))
+        if n_unknown:
+            show(f"rows of --exclude that are of no image in the store: {n_unknown}")
         if n_failed:
             show(f"{n_failed} of them failed, and have no descriptors")
         show(f"{f'learned from {n_new} of them now' if n_new else 'nothing was left to do'}: {args.model}")

@@ -95,7 +95,9 @@ def test_fit_tells_what_was_left_out(store, exclude, tmp_path, capsys):
     command = ["codec", "fit", store, str(tmp_path / "codec"), *exclude, "--components", "8"]
     assert main(command) == 0
     out = capsys.readouterr().out
-    assert "21 images = 19 included + 2 excluded\n1 of them failed, and have no descriptors\n" in out
+    assert "21 images = 19 included + 2 excluded\n" in out
+    assert "rows of --exclude that are of no image in the store: 1\n" in out
+    assert "1 of them failed, and have no descriptors\n" in out
     assert f"learned from 21 of them now: {tmp_path / 'codec'}\n" in out
     before = os.stat(tmp_path / "codec").st_mtime_ns
     assert main([*command, "--json"]) == 0
@@ -107,8 +109,40 @@ def test_fit_tells_what_was_left_out(store, exclude, tmp_path, capsys):
         "failed": 1,
         "chunks": 3,
         "new_images": 0,
+        "unknown_rows": 1,
     }
     assert os.stat(tmp_path / "codec").st_mtime_ns == before
+
+
+def test_excluded_paths_may_be_spelled_in_other_ways(store, model, tmp_path, capsys):
+    table = tmp_path / "items.csv"
+    table.write_text("image_path,split\n./01.png,test\nmore/..//12.png,test\n,test\nnot_there.png,test\n02.png,train\n")
+    path = tmp_path / "codec"
+    assert main(["codec", "fit", store, str(path), "--exclude", f"{table}:split=test", *FIT[:2], "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["excluded"], content["unknown_rows"]) == (2, 2)
+    assert path.read_bytes() == Path(model).read_bytes()
+
+
+def test_excluded_names_that_are_no_text(images, tmp_path, capsys):
+    folder, table, store = tmp_path / "images", tmp_path / "items.csv", str(tmp_path / "store")
+    folder.mkdir()
+    for name in (b"a.png", b"\xff.png"):
+        Path(os.fsdecode(os.path.join(os.fsencode(folder), name))).write_bytes((images / "07.png").read_bytes())
+    extend_store(SIFT(), folder, store)
+    table.write_bytes(b"image_path,split\n\xff.png,test\n")
+    options = ["--exclude", f"{table}:split=test", *FIT[:2], "--json"]
+    assert main(["codec", "fit", store, str(tmp_path / "codec"), *options]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["excluded"], content["unknown_rows"]) == (1, 0)
+
+
+def test_a_row_without_a_path_excludes_nothing(tmp_path, capsys):
+    store, table = str(tmp_path / "store"), tmp_path / "items.csv"
+    extract(SIFT(), np.stack([PICTURE, PICTURE.T]), store)
+    table.write_text("image_path,split\n,test\n")
+    assert main(["codec", "fit", store, str(tmp_path / "codec"), "--exclude", f"{table}:split=test"]) == 2
+    check_line(capsys.readouterr(), "1 rows have that value, and none is of an image in the store")
 
 
 def test_fit_takes_its_options(store, tmp_path):
