@@ -157,17 +157,18 @@ def _info(args):
         "clipped"
     )
     learned = content["learned_from"]
-    show(
-        f"learned from {content['n_images']:,} images"
-        + (f" in {learned['chunks']} chunks; {learned['excluded']:,} were excluded" if learned else "")
-    )
+    others = ""
+    if learned:
+        others = " in {chunks:,} chunks; {excluded:,} were excluded, {failed:,} had failed".format_map(learned)
+    show(f"learned from {content['n_images']:,} images{others}")
     return 0
 
 
 def _describe(path, codec, notes):
     pca = codec.pca_
-    chunks = (notes or {}).get("chunks", {})
-    counts = [chunk["images"] - chunk["included"] for chunk in chunks.values()]
+    chunks = (notes or {}).get("chunks", {}).values()
+    n_images, n_included, n_learned = (sum(chunk[key] for chunk in chunks) for key in ("images", "included", "learned"))
+    learned_from = {"chunks": len(chunks), "excluded": n_images - n_included, "failed": n_included - n_learned}
     return {
         "model": path,
         "bytes": os.path.getsize(path),
@@ -179,5 +180,5 @@ def _describe(path, codec, notes):
         "clipped": pca.clipped_fraction_,
         "n_images": codec.n_images_seen_,
         "n_descriptors": int(pca.n_samples_seen_),
-        "learned_from": {"chunks": len(chunks), "excluded": sum(counts)} if chunks else None,
+        "learned_from": learned_from if chunks else None,
     }

@@ -35,11 +35,12 @@ def fit(args):
     excluded = [_parse_exclude(text) for text in args.exclude]
     store = DescriptorStore(args.store)
     subset, n_unknown = _subset(args, store, excluded)
-    chunks = _describe_chunks(store, subset)
+    learned = subset & _succeeded(store)
+    chunks = _describe_chunks(store, subset, learned)
     exists = os.path.exists(args.model) and not args.overwrite
     make = _go_on if exists else _begin
-    n_new = make(args, store, subset, chunks, parameters)
-    _report(args, store, subset, chunks, n_new, n_unknown)
+    n_new = make(args, store, learned, chunks, parameters)
+    _report(args, subset, learned, chunks, n_new, n_unknown)
     return 0
 
 
@@ -79,13 +80,26 @@ def _normalize(name):
     return posixpath.normpath(escape(name)) if name else None
 
 
-def _describe_chunks(store, subset):
-    """Return what a codec remembers of each chunk, by the hash of the chunk, and the images and part of each."""
+def _succeeded(store):
+    """Return which images have not failed."""
+    import numpy as np
+
+    from skimgfeat.jobs._account import ERROR
+
+    return np.array([status != ERROR for status in store.status], dtype=bool)
+
+
+def _describe_chunks(store, subset, learned):
+    """Return what a codec remembers of each chunk, by the hash of the chunk, and the images and part of each.
+
+    What is compared later is the choice of images: those that failed are in it, and have nothing to learn from.
+    """
     return {
         sha256: (
             {
                 "images": len(indices),
                 "included": int(subset[indices].sum()),
+                "learned": int(learned[indices].sum()),
                 "subset": hashlib.sha256(subset[indices].tobytes()).hexdigest(),
             },
             indices,
@@ -95,20 +109,20 @@ def _describe_chunks(store, subset):
     }
 
 
-def _begin(args, store, subset, chunks, parameters):
-    """Fit a codec on the whole store; return the number of images."""
+def _begin(args, store, learned, chunks, parameters):
+    """Fit a codec on the whole store; return from how many images."""
     from skimgfeat import DescriptorCodec
     from skimgfeat.descriptors._codec_file import write_codec
 
     codec = DescriptorCodec(**({"random_state": 0} | parameters))
     with _Progress(store, 2, args.quiet) as shown:
-        codec.fit(shown, subset=subset)
+        codec.fit(shown, subset=learned)
     write_codec(args.model, codec, notes={"chunks": {sha256: chunk for sha256, (chunk, *_) in chunks.items()}})
-    return len(store)
+    return codec.n_images_seen_
 
 
-def _go_on(args, store, subset, chunks, parameters):
-    """Add the chunks that the codec has not learned from, a part of the store at a time; return how many images."""
+def _go_on(args, store, learned, chunks, parameters):
+    """Add the chunks that the codec has not seen, a part of the store at a time; return from how many images."""
     from skimgfeat import DescriptorCodec
     from skimgfeat.descriptors._codec_file import read_codec, write_codec
 
@@ -127,24 +141,23 @@ def _go_on(args, store, subset, chunks, parameters):
         )
     if not hasattr(codec, "partial_fit"):
         raise UsageError("with --select-by norm, ranges need two passes over all images: fit anew with --overwrite")
-    n_new = 0
+    n_before = codec.n_images_seen_
     for number in sorted({part for _, _, part in new.values()}):
         part = {sha256: chunk for sha256, chunk in new.items() if chunk[2] == number}
-        n_new += _add(args, codec, store, subset, part)
+        _add(args, codec, store, learned, part)
         known.update((sha256, chunk) for sha256, (chunk, *_) in part.items())
         write_codec(args.model, codec, notes=notes)
-    return n_new
+    return codec.n_images_seen_ - n_before
 
 
-def _add(args, codec, store, subset, chunks):
-    """Let the codec learn from some chunks; return how many images they hold."""
+def _add(args, codec, store, learned, chunks):
+    """Let the codec learn from some chunks."""
     import numpy as np
 
     indices = np.concatenate([indices for _, indices, _ in chunks.values()])
-    if subset[indices].any():
+    if learned[indices].any():
         with _Progress(store[indices], 1, args.quiet) as shown:
-            codec.partial_fit(shown, subset=subset[indices])
-    return len(indices)
+            codec.partial_fit(shown, subset=learned[indices])
 
 
 def _check_same(args, codec, known, chunks, parameters):
@@ -164,17 +177,14 @@ def _check_same(args, codec, known, chunks, parameters):
             )
 
 
-def _report(args, store, subset, chunks, n_new, n_unknown):
+def _report(args, subset, learned, chunks, n_new, n_unknown):
     """Show how many images were learned from, and how many were not."""
-    from skimgfeat.jobs._account import ERROR
-
-    n_failed = store.status.count(ERROR)
     content = {
         "model": args.model,
-        "images": len(store),
+        "images": len(subset),
         "included": int(subset.sum()),
         "excluded": int((~subset).sum()),
-        "failed": n_failed,
+        "failed": int((subset & ~learned).sum()),
         "chunks": len(chunks),
         "new_images": n_new,
         "unknown_rows": n_unknown,
@@ -183,11 +193,11 @@ def _report(args, store, subset, chunks, n_new, n_unknown):
         show_json(content)
     elif not args.quiet:
         show("{images} images = {included} included + {excluded} excluded".format_map(content))
+        if content["failed"]:
+            show("of those included, {failed} failed and have no descriptors".format_map(content))
         if n_unknown:
             show(f"rows of --exclude that are of no image in the store: {n_unknown}")
-        if n_failed:
-            show(f"{n_failed} of them failed, and have no descriptors")
-        show(f"{f'learned from {n_new} of them now' if n_new else 'nothing was left to do'}: {args.model}")
+        show(f"{f'learned from {n_new} images now' if n_new else 'nothing was left to do'}: {args.model}")
 
 
 class _Progress(Sequence):

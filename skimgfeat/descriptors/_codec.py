@@ -128,7 +128,7 @@ class DescriptorCodec(ImageMap):
     pca_ : QuantizedPCA
         The fitted projection and ranges, with ``reconstruction_error_`` and ``clipped_fraction_``.
     n_images_seen_ : int
-        Number of images learned from.
+        Number of images given to learn from, those without descriptors among them.
     n_features_in_ : int
         Number of columns of the descriptors seen at ``fit``.
 

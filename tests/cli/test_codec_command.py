@@ -88,7 +88,7 @@ def test_fit_leaves_images_out(store, model):
     found = DescriptorCodec.load(model)
     for name in ("components_", "mean_", "lower_", "upper_"):
         assert_array_equal(getattr(found.pca_, name), getattr(expected.pca_, name))
-    assert found.n_images_seen_ == 19
+    assert found.n_images_seen_ == 18
 
 
 def test_fit_tells_what_was_left_out(store, exclude, tmp_path, capsys):
@@ -97,8 +97,8 @@ def test_fit_tells_what_was_left_out(store, exclude, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "21 images = 19 included + 2 excluded\n" in out
     assert "rows of --exclude that are of no image in the store: 1\n" in out
-    assert "1 of them failed, and have no descriptors\n" in out
-    assert f"learned from 21 of them now: {tmp_path / 'codec'}\n" in out
+    assert "of those included, 1 failed and have no descriptors\n" in out
+    assert f"learned from 18 images now: {tmp_path / 'codec'}\n" in out
     before = os.stat(tmp_path / "codec").st_mtime_ns
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
@@ -112,6 +112,16 @@ def test_fit_tells_what_was_left_out(store, exclude, tmp_path, capsys):
         "unknown_rows": 1,
     }
     assert os.stat(tmp_path / "codec").st_mtime_ns == before
+
+
+def test_an_image_that_failed_and_is_excluded_counts_once(images, store, tmp_path, capsys):
+    table, model = tmp_path / "items.csv", str(tmp_path / "codec")
+    table.write_text("image_path,split\ndamaged.png,test\n05.png,test\n")
+    assert main(["codec", "fit", store, model, "--exclude", f"{table}:split=test", *FIT[:2], "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    counts = [content[name] for name in ("images", "included", "excluded", "failed", "new_images")]
+    assert counts == [21, 19, 2, 0, 19]
+    assert DescriptorCodec.load(model).n_images_seen_ == 19
 
 
 def test_excluded_paths_may_be_spelled_in_other_ways(store, model, tmp_path, capsys):
@@ -188,13 +198,13 @@ def test_update_adds_what_is_new(growing, tmp_path, capsys):
     assert main(["codec", "fit", store, model, *FIT]) == 2
     check_line(capsys.readouterr(), "2 chunks that it has not learned from", "--update", "--overwrite")
     assert main(["codec", "fit", store, model, "--update"]) == 0
-    assert "learned from 7 of them now" in capsys.readouterr().out
+    assert "learned from 7 images now" in capsys.readouterr().out
     parts = DescriptorStore(store)[:]
     expected = DescriptorCodec(16, random_state=0).fit(first).partial_fit(parts[6:10]).partial_fit(parts[10:])
     found = DescriptorCodec.load(model)
     for name in ("components_", "mean_", "lower_", "upper_"):
         assert_array_equal(getattr(found.pca_, name), getattr(expected.pca_, name))
-    assert found.n_images_seen_ == 13
+    assert found.n_images_seen_ == 12
     before = Path(model).read_bytes()
     assert main(["codec", "fit", store, model, "--update"]) == 0
     assert "nothing was left to do" in capsys.readouterr().out
@@ -221,7 +231,7 @@ def test_an_interrupted_update_goes_on(growing, tmp_path, monkeypatch):
         patch.setattr(DescriptorCodec, "partial_fit", interrupted)
         assert main(["codec", "fit", store, model, "--update", "--quiet"]) == 130
     assert calls == [4, 3]
-    assert DescriptorCodec.load(model).n_images_seen_ == 10
+    assert DescriptorCodec.load(model).n_images_seen_ == 9
     assert main(["codec", "fit", store, model, "--update", "--quiet"]) == 0
     assert Path(model).read_bytes() == straight.read_bytes()
 
@@ -330,13 +340,13 @@ def test_info(model, capsys):
     out = capsys.readouterr().out
     assert "n_components 16" in out
     assert "128 numbers to 16 bytes a descriptor" in out
-    assert "learned from 19 images in 3 chunks; 2 were excluded" in out
+    assert "learned from 18 images in 3 chunks; 2 were excluded, 1 had failed\n" in out
     assert main(["codec", "info", model, "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
     codec = DescriptorCodec.load(model)
     assert content["parameters"]["max_descriptors"] == 1800
     assert content["reconstruction_error"] == codec.pca_.reconstruction_error_
-    assert content["learned_from"] == {"chunks": 3, "excluded": 2}
+    assert content["learned_from"] == {"chunks": 3, "excluded": 2, "failed": 1}
     assert content["bytes"] == os.path.getsize(model)
 
 
