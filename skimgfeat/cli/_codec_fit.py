@@ -6,6 +6,7 @@ import posixpath
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from skimgfeat.cli._arguments import UsageError
 from skimgfeat.cli._show import show, show_json
@@ -29,6 +30,7 @@ def fit(args):
     """Learn a codec, or what of the store is new to it; say from how many images."""
     from skimgfeat import DescriptorStore
 
+    _check_model(args)
     if args.update and not os.path.exists(args.model):
         raise UsageError(f"there is no codec {args.model!r} to update: fit one without --update")
     parameters = {name: getattr(args, name) for name in _PARAMETERS if getattr(args, name) is not None}
@@ -42,6 +44,26 @@ def fit(args):
     n_new = make(args, store, learned, chunks, parameters)
     _report(args, subset, learned, chunks, n_new, n_unknown)
     return 0
+
+
+def _check_model(args):
+    """Raise UsageError where no file can stand at MODEL."""
+    if os.path.isdir(args.model):
+        raise UsageError(f"MODEL is a file, and {args.model!r} is a folder: give the name of a file in it")
+    if not _folder_of(args.model).is_dir():
+        raise UsageError(f"the folder of {args.model!r} does not exist: create it first")
+
+
+def _folder_of(model):
+    return Path(os.path.realpath(model)).parent
+
+
+def _check_writable(args):
+    """Raise OSError where MODEL cannot be written: a fit takes hours, and is written at its end."""
+    import tempfile
+
+    with tempfile.TemporaryFile(dir=_folder_of(args.model)):
+        pass
 
 
 def _parse_exclude(text):
@@ -115,6 +137,7 @@ def _begin(args, store, learned, chunks, parameters):
     from skimgfeat.descriptors._codec_file import write_codec
 
     codec = DescriptorCodec(**({"random_state": 0} | parameters))
+    _check_writable(args)
     with _Progress(store, 2, args.quiet) as shown:
         codec.fit(shown, subset=learned)
     write_codec(args.model, codec, notes={"chunks": {sha256: chunk for sha256, (chunk, *_) in chunks.items()}})
@@ -141,6 +164,7 @@ def _go_on(args, store, learned, chunks, parameters):
         )
     if not hasattr(codec, "partial_fit"):
         raise UsageError("with --select-by norm, ranges need two passes over all images: fit anew with --overwrite")
+    _check_writable(args)
     n_before = codec.n_images_seen_
     for number in sorted({part for _, _, part in new.values()}):
         part = {sha256: chunk for sha256, chunk in new.items() if chunk[2] == number}

@@ -1,5 +1,6 @@
 """``skimgfeat codec``: fit, update, encode, decode, info."""
 
+import errno
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -291,6 +293,34 @@ def test_fit_failures(images, store, tmp_path, capsys):
     assert main(["codec", "fit", str(images), str(tmp_path / "m")]) == 1
     check_line(capsys.readouterr(), "there is no store of descriptors")
     assert os.listdir(tmp_path) == []
+
+
+def test_what_cannot_be_written_is_told_before_the_fit(growing, tmp_path, capsys, monkeypatch):
+    store = growing(range(3))
+
+    def never(*args, **options):
+        raise AssertionError("learned from the store")
+
+    def fails(path, *options, exit_code, words):
+        with monkeypatch.context() as patch:
+            patch.setattr(DescriptorCodec, "fit", never)
+            patch.setattr(DescriptorCodec, "partial_fit", never)
+            assert main(["codec", "fit", store, str(path), *FIT, *options]) == exit_code
+        check_line(capsys.readouterr(), *words)
+
+    for option in ((), ("--overwrite",), ("--update",)):
+        fails(tmp_path, *option, exit_code=2, words=["is a folder: give the name of a file in it"])
+        fails(tmp_path / "missing/codec", *option, exit_code=2, words=["does not exist: create it first"])
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    assert main(["codec", "fit", store, str(closed / "codec"), *FIT]) == 0
+    growing(range(3, 5))
+    # What the system says of a folder that nobody may write to; root may write to all.
+    refusal = PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(closed))
+    monkeypatch.setattr("tempfile.TemporaryFile", mock.Mock(side_effect=refusal))
+    fails(closed / "other", exit_code=1, words=[f"{closed}: Permission denied"])
+    fails(closed / "codec", "--update", exit_code=1, words=[f"{closed}: Permission denied"])
+    fails(closed / "codec", "--overwrite", exit_code=1, words=[f"{closed}: Permission denied"])
 
 
 def test_there_and_back(store, model, tmp_path, capsys):
