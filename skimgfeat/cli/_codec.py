@@ -5,7 +5,7 @@ import os
 from argparse import RawDescriptionHelpFormatter
 
 from skimgfeat.cli._arguments import UsageError, positive_integer
-from skimgfeat.cli._codec_fit import fit
+from skimgfeat.cli._codec_fit import columns_of, fit
 from skimgfeat.cli._show import show, show_json
 from skimgfeat.cli._to_store import add_output_options, add_store_options, write_store
 
@@ -123,7 +123,7 @@ def _decode(args):
 
 
 def _check_columns(args, store, expected, what):
-    shape = store.dtype["descriptor"].shape if store.dtype.names else store.tail
+    shape = columns_of(store)
     if shape != (expected,):
         raise UsageError(
             f"{args.model!r} {what} {expected} numbers, and {args.store!r} holds some of {' x '.join(map(str, shape))}"

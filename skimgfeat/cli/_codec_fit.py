@@ -1,6 +1,7 @@
 """``skimgfeat codec fit``: a codec from a store, and more of the store into a codec."""
 
 import hashlib
+import math
 import os
 import posixpath
 import re
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from skimgfeat.cli._arguments import UsageError
+from skimgfeat.cli._arguments import UsageError, first_line
 from skimgfeat.cli._show import show, show_json
 
 _PARAMETERS = (
@@ -66,6 +67,11 @@ def _check_writable(args):
         pass
 
 
+def columns_of(store):
+    """Return the shape of a descriptor in a store: ``(128,)`` for SIFT."""
+    return store.dtype["descriptor"].shape if store.dtype.names else store.tail
+
+
 def _parse_exclude(text):
     match = _EXCLUDE.fullmatch(text)
     if match is None:
@@ -84,7 +90,11 @@ def _subset(args, store, excluded):
     left_out: set[str] = set()
     n_unknown = 0
     for (table, column, value), text in zip(excluded, args.exclude, strict=True):
-        rows = zip(read_path_column(table, _NAME_COLUMN), read_path_column(table, column), strict=True)
+        try:
+            rows = zip(read_path_column(table, _NAME_COLUMN), read_path_column(table, column), strict=True)
+        except ValueError as error:
+            what = first_line(error).removeprefix("read_path_column: ")
+            raise UsageError(f"--exclude {text}: {what}") from error
         found = [_normalize(name) for name, cell in rows if (cell or "") == value]
         if known.isdisjoint(found):
             raise UsageError(
@@ -137,6 +147,10 @@ def _begin(args, store, learned, chunks, parameters):
     from skimgfeat.descriptors._codec_file import write_codec
 
     codec = DescriptorCodec(**({"random_state": 0} | parameters))
+    try:
+        codec._begin(math.prod(columns_of(store)))
+    except (TypeError, ValueError) as error:
+        raise UsageError(first_line(error)) from error
     _check_writable(args)
     with _Progress(store, 2, args.quiet) as shown:
         codec.fit(shown, subset=learned)

@@ -216,15 +216,12 @@ class DescriptorCodec(ImageMap):
             For a parameter or input that cannot be used, and for fewer descriptors than ``n_components``.
         """
         owner = type(self).__name__
-        self._check_parameters()
         n_columns = descriptors_of(next(iter_chunks(owner, X))[0]).shape[1]
         subset = _check_subset(owner, subset, len(X))
-        seed = int(check_random_state_of(owner, self.random_state).randint(2**31 - 1))
-        pca = self._make_pca(seed)
-        pca._begin(n_columns)
+        pca = self._begin(n_columns)
         # The second pass begins when the first is done: "norm" selects by the components found.
         kept = (_rows(descriptors_of(image))[self._selection(image, pca)] for _, image in self._images(X, subset))
-        samples = self._samples(self._images(X, subset), seed)
+        samples = self._samples(self._images(X, subset), pca.random_state)
         pca._fit_batches(_join(samples, self.batch_size), _join(kept, self.batch_size))
         self.pca_ = pca
         self.n_images_seen_ = int(subset.sum())
@@ -381,6 +378,14 @@ class DescriptorCodec(ImageMap):
         """
         codec, _ = read_codec(path, cls)
         return codec
+
+    def _begin(self, n_columns):
+        """Check the parameters, and return what is to learn from descriptors of n_columns numbers."""
+        self._check_parameters()
+        random = check_random_state_of(type(self).__name__, self.random_state)
+        pca = self._make_pca(int(random.randint(2**31 - 1)))
+        pca._begin(n_columns)
+        return pca
 
     def _make_pca(self, seed):
         pca = QuantizedPCA(**{name: getattr(self, name) for name in _PCA_PARAMETERS}, random_state=seed)

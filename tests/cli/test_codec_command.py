@@ -268,28 +268,33 @@ def test_norm_is_not_updated(growing, tmp_path, capsys):
         (["--exclude", "items.csv"], ["CSV:COLUMN=VALUE", "'items.csv'"]),
         (["--exclude", "{items}:split=other"], ["0 rows have that value"]),
         (["--exclude", "{items}:image_path=not_there.png"], ["1 rows", "none is of an image in the store"]),
+        (["--exclude", "{items}:other=x"], ["--exclude", "items.csv:other=x: the table has no column 'other'"]),
+        (["--exclude", "{no_paths}:split=test"], ["--exclude", "the table has no column 'image_path'"]),
         (["--quantiles", "5"], ["two percentages"]),
+        (["--quantiles", "99,1"], ["quantile_range must hold percentages", "(99.0, 1.0)"]),
+        (["--margin", "-1"], ["margin must be at least 0"]),
+        (["--random-state", "-1"], ["random_state", "-1"]),
+        (["--components", "129"], ["n_components=129 must be at most", "128 columns"]),
         (["--bits", "5"], ["--bits"]),
         (["--update"], ["there is no codec", "without --update"]),
         (["--update", "--overwrite"], ["not allowed with"]),
     ],
 )
 def test_fit_usage(images, store, tmp_path, capsys, options, words):
-    items = images.parent / "items.csv"
-    assert main(["codec", "fit", store, str(tmp_path / "m"), *(text.format(items=items) for text in options)]) == 2
-    check_line(capsys.readouterr(), *words)
+    items, no_paths = images.parent / "items.csv", tmp_path / "items.csv"
+    no_paths.write_text("name,split\n01.png,test\n")
+    given = [text.format(items=items, no_paths=no_paths) for text in options]
+    assert main(["codec", "fit", store, str(tmp_path / "m"), *given]) == 2
+    captured = capsys.readouterr()
+    check_line(captured, *words)
+    assert "read_path_column" not in captured.err
     assert not (tmp_path / "m").exists()
 
 
 def test_fit_failures(images, store, tmp_path, capsys):
-    items = images.parent / "items.csv"
-    for options, words in [
-        (["--exclude", f"{items}:other=x"], ["no column 'other'"]),
-        (["--exclude", f"{tmp_path / 'missing.csv'}:a=b"], ["No such file"]),
-        (["--components", "129"], ["n_components=129 must be at most"]),
-    ]:
-        assert main(["codec", "fit", store, str(tmp_path / "m"), *options]) == 1
-        check_line(capsys.readouterr(), *words)
+    missing = f"{tmp_path / 'missing.csv'}:a=b"
+    assert main(["codec", "fit", store, str(tmp_path / "m"), "--exclude", missing]) == 1
+    check_line(capsys.readouterr(), "No such file")
     assert main(["codec", "fit", str(images), str(tmp_path / "m")]) == 1
     check_line(capsys.readouterr(), "there is no store of descriptors")
     assert os.listdir(tmp_path) == []
