@@ -19,7 +19,9 @@ from skimage import data
 
 from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, extract
 from skimgfeat.cli import main
+from skimgfeat.io._files import DamagedError
 from skimgfeat.jobs import extend_store
+from skimgfeat.jobs._store import _Part
 
 pytest.importorskip("pyarrow")
 
@@ -357,6 +359,19 @@ def test_there_and_back(store, model, tmp_path, capsys):
     check_line(capsys.readouterr(), "was fitted on descriptors of 128 numbers", "16")
     assert main(["codec", "decode", store, model, str(tmp_path / "twice")]) == 2
     check_line(capsys.readouterr(), "makes codes of 16 numbers", "128")
+
+
+def test_a_damaged_store_is_no_wrong_usage(store, model, tmp_path, capsys, monkeypatch):
+    read_group = _Part.read_group
+
+    def read(self, chunk, row):
+        if chunk == 1:
+            raise DamagedError("DescriptorStore: c-000001.parquet is damaged")
+        return read_group(self, chunk, row)
+
+    monkeypatch.setattr(_Part, "read_group", read)
+    assert main(["codec", "encode", store, model, str(tmp_path / "codes"), "--quiet"]) == 1
+    check_line(capsys.readouterr(), "is damaged")
 
 
 def test_a_store_without_paths(tmp_path):
