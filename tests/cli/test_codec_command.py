@@ -23,7 +23,7 @@ from skimgfeat.io._files import DamagedError
 from skimgfeat.jobs import extend_store
 from skimgfeat.jobs._store import _Part
 
-pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
 
 PICTURE = data.camera()[100:340, 100:340]
 FIT = ("--components", "16", "--quiet")
@@ -372,6 +372,15 @@ def test_a_damaged_store_is_no_wrong_usage(store, model, tmp_path, capsys, monke
     monkeypatch.setattr(_Part, "read_group", read)
     assert main(["codec", "encode", store, model, str(tmp_path / "codes"), "--quiet"]) == 1
     check_line(capsys.readouterr(), "is damaged")
+
+
+def test_compression(store, model, tmp_path):
+    codes, restored = tmp_path / "codes", tmp_path / "restored"
+    assert main(["codec", "encode", store, model, str(codes), "--compression", "zstd", "--quiet"]) == 3
+    assert main(["codec", "decode", str(codes), model, str(restored), "--quiet"]) == 3
+    for path, expected in ((codes, "ZSTD"), (restored, "UNCOMPRESSED")):
+        for file in path.glob("part-0000/chunks/*"):
+            assert pq.read_metadata(file).row_group(0).column(0).compression == expected
 
 
 def test_a_store_without_paths(tmp_path):
