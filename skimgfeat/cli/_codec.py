@@ -11,8 +11,9 @@ from skimgfeat.cli._to_store import add_output_options, add_store_options, write
 
 _EPILOG = """\
 MODEL remembers which images it has learned from. The same fit again does nothing; with --update, fit adds the images
-that came into STORE later, one part of the store after the other. An interrupted fit leaves MODEL as it was after the
-last part. encode and decode go on where they were interrupted or killed, and add images that came later.
+that came into STORE later, one part of the store after the other. All of them go on where they were interrupted or
+killed: a first fit from MODEL.part, which it writes now and then and removes at its end, an update after the last part
+of the store, encode and decode after the last chunk; these two add images that came later.
 
 examples:
   skimgfeat codec fit descriptors sift.codec --exclude items.csv:split=test

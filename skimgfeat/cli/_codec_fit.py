@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from skimgfeat import __version__
 from skimgfeat.cli._arguments import UsageError, first_line
 from skimgfeat.cli._show import show, show_json
 
@@ -144,18 +145,38 @@ def _describe_chunks(store, subset, learned):
 def _begin(args, store, learned, chunks, parameters):
     """Fit a codec on the whole store; return from how many images."""
     from skimgfeat import DescriptorCodec
+    from skimgfeat.descriptors._checkpoint import Checkpoint
     from skimgfeat.descriptors._codec_file import write_codec
 
     codec = DescriptorCodec(**({"random_state": 0} | parameters))
+    notes = {"chunks": {sha256: chunk for sha256, (chunk, *_) in chunks.items()}}
     try:
-        codec._begin(math.prod(columns_of(store)))
+        state = codec._begin(math.prod(columns_of(store)))
     except (TypeError, ValueError) as error:
         raise UsageError(first_line(error)) from error
     _check_writable(args)
-    with _Progress(store, 2, args.quiet) as shown:
-        codec.fit(shown, subset=learned)
-    write_codec(args.model, codec, notes={"chunks": {sha256: chunk for sha256, (chunk, *_) in chunks.items()}})
+    checkpoint = Checkpoint(f"{args.model}.part", [__version__, codec.get_params(), notes])
+    state = _load(args, checkpoint, codec) or state
+    n_done = state.n_read + (len(store) if state.histogram is not None else 0)
+    with _Progress(store, 2 * len(store), args.quiet, n_done) as shown:
+        codec._fit(shown, learned, state, checkpoint.save)
+    write_codec(args.model, codec, notes=notes)
+    checkpoint.remove()
     return codec.n_images_seen_
+
+
+def _load(args, checkpoint, codec):
+    """Return the state that an interrupted fit has left, None where there is none to go on from."""
+    try:
+        state = checkpoint.load(codec)
+    except FileNotFoundError:
+        return None
+    if state is None and not args.overwrite:
+        raise UsageError(
+            f"{checkpoint.path!r} is left of a fit with other options, of another store, or by another version: give "
+            "the same again, or fit anew with --overwrite"
+        )
+    return state
 
 
 def _go_on(args, store, learned, chunks, parameters):
@@ -194,7 +215,7 @@ def _add(args, codec, store, learned, chunks):
 
     indices = np.concatenate([indices for _, indices, _ in chunks.values()])
     if learned[indices].any():
-        with _Progress(store[indices], 1, args.quiet) as shown:
+        with _Progress(store[indices], len(indices), args.quiet) as shown:
             codec.partial_fit(shown, subset=learned[indices])
 
 
@@ -241,9 +262,9 @@ def _report(args, subset, learned, chunks, n_new, n_unknown):
 class _Progress(Sequence):
     """A store that shows how much of it was read."""
 
-    def __init__(self, store, n_passes, quiet):
+    def __init__(self, store, n_reads, quiet, n_done=0):
         self._store = store
-        self._bar = None if quiet else _make_bar(n_passes * len(store))
+        self._bar = None if quiet else _make_bar(n_reads, n_done)
 
     def __enter__(self):
         return self
@@ -257,15 +278,16 @@ class _Progress(Sequence):
 
     def __getitem__(self, key):
         arrays = self._store[key]
-        # A look at the first images is no part of a pass.
-        if self._bar is not None and self._bar.n < self._bar.total:
-            self._bar.update(min(len(arrays), self._bar.total - self._bar.n))
+        if self._bar is not None:
+            self._bar.update(len(arrays))
         return arrays
 
 
-def _make_bar(total):
+def _make_bar(total, initial):
     try:
         from tqdm import tqdm
     except ImportError:
         return None
-    return tqdm(total=total, unit=" images", unit_scale=True, leave=False, disable=None, file=sys.stderr)
+    return tqdm(
+        total=total, initial=initial, unit=" images", unit_scale=True, leave=False, disable=None, file=sys.stderr
+    )

@@ -36,6 +36,7 @@ def write_archive(path, kind, content, arrays):
     data = _archive({"kind": kind.name, "version": kind.version} | content, arrays)
     with atomic_write(path) as file:
         file.write(data)
+        file.write(hashlib.sha256(data).hexdigest().encode())
 
 
 def read_archive(path, kind, unpack):
@@ -65,6 +66,7 @@ def read_archive(path, kind, unpack):
 
 
 def _archive(content, arrays):
+    """Return the archive up to its comment, a view: arrays may take some hundred megabytes."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(zipfile.ZipInfo(_CONTENT, _EARLIEST), json.dumps(content, indent=1) + "\n")
@@ -73,8 +75,7 @@ def _archive(content, arrays):
             np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(_file_of(name), _EARLIEST), member.getbuffer())
         archive.comment = b"0" * _DIGEST_LENGTH
-    data = buffer.getvalue()[:-_DIGEST_LENGTH]
-    return data + hashlib.sha256(data).hexdigest().encode()
+    return buffer.getbuffer()[:-_DIGEST_LENGTH]
 
 
 def _read_array(archive, name):

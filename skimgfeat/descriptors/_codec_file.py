@@ -28,12 +28,12 @@ def write_codec(path, codec, *, updatable=True, notes=None):
     """Write a fitted codec to a file that is complete or not there; ``notes`` is anything that JSON takes."""
     arrays = {name: getattr(codec.pca_, name) for name in _ARRAYS}
     content = {
-        "parameters": {name: _as_json(value) for name, value in codec.get_params().items()},
+        "parameters": {name: as_json(value) for name, value in codec.get_params().items()},
         "n_images_seen": codec.n_images_seen_,
         "n_images_given": codec._n_images_given,
         "seed": codec.pca_.random_state,
-        "pca": {name: _as_json(getattr(codec.pca_, name)) for name in _NUMBERS},
-        "update": _pack_update(codec.pca_, arrays) if updatable else None,
+        "pca": {name: as_json(getattr(codec.pca_, name)) for name in _NUMBERS},
+        "update": pack_update(codec.pca_, arrays) if updatable else None,
         "notes": notes,
     }
     write_archive(path, _KIND, content, arrays)
@@ -49,16 +49,16 @@ def read_codec(path, make, *, updatable=True):
     )
 
 
-def _as_json(value):
+def as_json(value):
     """Return a parameter or number as JSON takes it. A RandomState is left out: the seed drawn from it is kept."""
     if isinstance(value, np.random.RandomState):
         return None
     if isinstance(value, (tuple, list, np.ndarray)):
-        return [_as_json(each) for each in value]
+        return [as_json(each) for each in value]
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _pack_update(pca, arrays):
+def pack_update(pca, arrays):
     """Return the numbers of what partial_fit goes on from, and put its arrays to the others."""
     moments, reservoir = pca._moments, pca._reservoir
     random = reservoir._random.get_state(legacy=False)
@@ -74,7 +74,7 @@ def _pack_update(pca, arrays):
     if pca._incremental is not None:
         found = vars(pca._incremental)
         arrays.update({f"incremental_{name}": found[name] for name in _INCREMENTAL_ARRAYS})
-        update["incremental"] = {name: _as_json(found[name]) for name in _INCREMENTAL_NUMBERS}
+        update["incremental"] = {name: as_json(found[name]) for name in _INCREMENTAL_NUMBERS}
     return update
 
 
@@ -91,15 +91,16 @@ def _unpack(content, array, make, updatable):
         raise ValueError(f"arrays of {pca.components_.shape}, {pca.lower_.shape} and {pca.upper_.shape} do not fit")
     pca._set_quantizer()
     if updatable and content["update"] is not None:
-        _unpack_update(pca, content["update"], array)
+        unpack_update(pca, content["update"], array)
     codec.pca_ = pca
     codec.n_features_in_ = shape[1]
     codec.n_images_seen_, codec._n_images_given = content["n_images_seen"], content["n_images_given"]
     return codec
 
 
-def _unpack_update(pca, update, array):
-    n_features = len(pca.mean_)
+def unpack_update(pca, update, array):
+    """Let an estimator go on from what :func:`pack_update` returned; ``array(name)`` is an array of that name."""
+    n_features = len(array("moments_sums"))
     random = np.random.RandomState()
     random.set_state(("MT19937", array("random_key"), update["random_position"], 0, 0.0))
     pca._moments = Moments(n_features)

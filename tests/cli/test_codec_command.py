@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from unittest import mock
 
@@ -19,6 +20,7 @@ from skimage import data
 
 from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, extract
 from skimgfeat.cli import main
+from skimgfeat.descriptors import _checkpoint
 from skimgfeat.io._files import DamagedError
 from skimgfeat.jobs import extend_store
 from skimgfeat.jobs._store import _Part
@@ -240,6 +242,117 @@ def test_an_interrupted_update_goes_on(growing, tmp_path, monkeypatch):
     assert Path(model).read_bytes() == straight.read_bytes()
 
 
+# Runs a command, saves the state of a fit whenever it may be saved, and dies when it reads so many images.
+DYING = """
+import os, signal, sys
+from skimgfeat import DescriptorStore
+from skimgfeat.cli import main
+from skimgfeat.descriptors import _checkpoint
+
+_checkpoint._SECONDS = 0
+read, left = DescriptorStore._array, [int(sys.argv[1])]
+
+def read_or_die(store, index):
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return read(store, index)
+
+DescriptorStore._array = read_or_die
+main(sys.argv[2:])
+"""
+
+
+def state_of(path):
+    """Return in which pass, and after which image of it, an interrupted fit goes on."""
+    with zipfile.ZipFile(path) as archive:
+        content = json.loads(archive.read("codec.json"))
+    return 2 if content["second_pass"] else 1, content["n_read"]
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Count the images that are read from stores."""
+    reads, read = [], DescriptorStore._array
+    monkeypatch.setattr(DescriptorStore, "_array", lambda store, index: reads.append(index) or read(store, index))
+    return reads
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+@pytest.mark.parametrize("select_by", ["rank", "norm"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_killed_fit_goes_on_to_the_same_bytes(store, exclude, tmp_path, reads, number, select_by):
+    model, straight = tmp_path / "codec", tmp_path / "straight"
+    options = [*exclude, *FIT, "--batch-size", "200", "--select-by", select_by]
+    command = ["codec", "fit", store, str(model), *options]
+    # The first 16 of the 21 images are read together, and then the others.
+    n_reads = 18 if number == 1 else 21 + 18
+    assert subprocess.run([sys.executable, "-c", DYING, str(n_reads), *command]).returncode == -signal.SIGKILL
+    assert os.listdir(tmp_path) == ["codec.part"]
+    in_pass, n_done = state_of(tmp_path / "codec.part")
+    assert in_pass == number
+    # In the first pass, some descriptors wait for a batch to be full.
+    assert 1 <= n_done <= 16 if number == 1 else n_done == 16
+    assert main(command) == 0
+    assert len(reads) == 21 * (3 - number) - n_done
+    assert os.listdir(tmp_path) == ["codec"]
+    assert main(["codec", "fit", store, str(straight), *options]) == 0
+    assert model.read_bytes() == straight.read_bytes()
+
+
+@pytest.fixture
+def interrupted(growing, tmp_path, monkeypatch):
+    """A store, where its codec is to be, and what a fit that was interrupted has left beside that."""
+    store, model = growing(range(5)), tmp_path / "codec"
+    selections = iter(range(4))
+
+    def select(codec, image, pca):
+        if next(selections, None) is None:
+            raise KeyboardInterrupt
+        return slice(None)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_checkpoint, "_SECONDS", 0)
+        patch.setattr(DescriptorCodec, "_selection", select)
+        assert main(["codec", "fit", store, str(model), *FIT]) == 130
+    assert not model.exists()
+    assert state_of(tmp_path / "codec.part") == (2, 4)
+    return store, model, tmp_path / "codec.part"
+
+
+def test_another_fit_does_not_go_on_from_what_is_left(interrupted, growing, images, tmp_path, capsys, reads):
+    store, model, part = interrupted
+    before = part.read_bytes()
+    table = tmp_path / "items.csv"
+    table.write_text("image_path,split\n01.png,test\n")
+    excluding = ("--exclude", f"{table}:split=test")
+
+    def refused(*options):
+        assert main(["codec", "fit", store, str(model), *FIT, *options]) == 2
+        check_line(capsys.readouterr(), "codec.part' is left of a fit with other options", "--overwrite")
+        assert not model.exists()
+        assert part.read_bytes() == before
+        assert reads == []
+
+    refused("--components", "15")
+    refused("--margin", "0.02")
+    refused(*excluding)
+    growing(range(5, 7))
+    refused()
+    assert main(["codec", "fit", store, str(model), *FIT, "--overwrite"]) == 0
+    assert len(reads) == 2 * 8
+    assert not part.exists()
+    expected = DescriptorCodec(16, random_state=0).fit(DescriptorStore(store))
+    assert_array_equal(DescriptorCodec.load(model).pca_.upper_, expected.pca_.upper_)
+
+
+def test_a_damaged_state_of_a_fit(interrupted, capsys):
+    store, model, part = interrupted
+    part.write_bytes(part.read_bytes()[:-100])
+    assert main(["codec", "fit", store, str(model), *FIT]) == 1
+    check_line(capsys.readouterr(), "codec.part is damaged", "Remove it to begin anew")
+
+
 def test_fits_that_contradict_the_model(store, model, exclude, tmp_path, capsys):
     def fails(*options, words):
         assert main(["codec", "fit", store, model, *options]) == 2
@@ -310,7 +423,7 @@ def test_what_cannot_be_written_is_told_before_the_fit(growing, tmp_path, capsys
 
     def fails(path, *options, exit_code, words):
         with monkeypatch.context() as patch:
-            patch.setattr(DescriptorCodec, "fit", never)
+            patch.setattr(DescriptorCodec, "_fit", never)
             patch.setattr(DescriptorCodec, "partial_fit", never)
             assert main(["codec", "fit", store, str(path), *FIT, *options]) == exit_code
         check_line(capsys.readouterr(), *words)
