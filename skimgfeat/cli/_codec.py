@@ -5,14 +5,15 @@ import os
 from argparse import RawDescriptionHelpFormatter
 
 from skimgfeat.cli._arguments import UsageError, positive_integer
-from skimgfeat.cli._codec_fit import fit
+from skimgfeat.cli._codec_fit import columns_of, fit
 from skimgfeat.cli._show import show, show_json
 from skimgfeat.cli._to_store import add_output_options, add_store_options, write_store
 
 _EPILOG = """\
 MODEL remembers which images it has learned from. The same fit again does nothing; with --update, fit adds the images
-that came into STORE later, one part of the store after the other. An interrupted fit leaves MODEL as it was after the
-last part. encode and decode go on where they were interrupted or killed, and add images that came later.
+that came into STORE later, one part of the store after the other. All of them go on where they were interrupted or
+killed: a first fit from MODEL.part, which it writes now and then and removes at its end, an update after the last part
+of the store, encode and decode after the last chunk; these two add images that came later.
 
 examples:
   skimgfeat codec fit descriptors sift.codec --exclude items.csv:split=test
@@ -123,7 +124,7 @@ def _decode(args):
 
 
 def _check_columns(args, store, expected, what):
-    shape = store.dtype["descriptor"].shape if store.dtype.names else store.tail
+    shape = columns_of(store)
     if shape != (expected,):
         raise UsageError(
             f"{args.model!r} {what} {expected} numbers, and {args.store!r} holds some of {' x '.join(map(str, shape))}"
@@ -156,17 +157,18 @@ def _info(args):
         "clipped"
     )
     learned = content["learned_from"]
-    show(
-        f"learned from {content['n_images']:,} images"
-        + (f" in {learned['chunks']} chunks; {learned['excluded']:,} were excluded" if learned else "")
-    )
+    others = ""
+    if learned:
+        others = " in {chunks:,} chunks; {excluded:,} were excluded, {failed:,} had failed".format_map(learned)
+    show(f"learned from {content['n_images']:,} images{others}")
     return 0
 
 
 def _describe(path, codec, notes):
     pca = codec.pca_
-    chunks = (notes or {}).get("chunks", {})
-    counts = [chunk["images"] - chunk["included"] for chunk in chunks.values()]
+    chunks = (notes or {}).get("chunks", {}).values()
+    n_images, n_included, n_learned = (sum(chunk[key] for chunk in chunks) for key in ("images", "included", "learned"))
+    learned_from = {"chunks": len(chunks), "excluded": n_images - n_included, "failed": n_included - n_learned}
     return {
         "model": path,
         "bytes": os.path.getsize(path),
@@ -178,5 +180,5 @@ def _describe(path, codec, notes):
         "clipped": pca.clipped_fraction_,
         "n_images": codec.n_images_seen_,
         "n_descriptors": int(pca.n_samples_seen_),
-        "learned_from": {"chunks": len(chunks), "excluded": sum(counts)} if chunks else None,
+        "learned_from": learned_from if chunks else None,
     }

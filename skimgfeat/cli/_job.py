@@ -9,6 +9,7 @@ _ITEM_ERRORS = 3
 def run_job(args, names, job):
     """Run a job with the options of these names that were given, show its account however it ends, and return it."""
     from skimgfeat.io import ImageError
+    from skimgfeat.io._files import DamagedError
     from skimgfeat.jobs import Interrupted
 
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -21,7 +22,7 @@ def run_job(args, names, job):
         if hasattr(error, "account"):
             show_account(args, error.account)
         raise CommandError(first_line(error)) from error
-    except ImageError:
+    except (DamagedError, ImageError):
         raise
     except (FileExistsError, TypeError, ValueError) as error:
         raise UsageError(first_line(error)) from error

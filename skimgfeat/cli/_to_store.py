@@ -5,7 +5,7 @@ from functools import partial
 from skimgfeat.cli._arguments import jobs, positive_integer, seconds, share
 from skimgfeat.cli._job import exit_code, run_job
 
-_OPTIONS = ("chunk_size", "on_error", "max_error_rate", "item_timeout")
+_OPTIONS = ("chunk_size", "on_error", "max_error_rate", "item_timeout", "compression")
 
 
 def add_store_options(parser):
@@ -23,6 +23,7 @@ def add_store_options(parser):
     group.add_argument(
         "--item-timeout", type=seconds, metavar="SECONDS", help="what an image may take before it counts as failed (60)"
     )
+    group.add_argument("--compression", choices=["none", "zstd"], help="of the Parquet files (none)")
     group.add_argument("--jobs", type=jobs, default=-1, metavar="N", help="number of processes, -1 for all (-1)")
     add_output_options(group)
 

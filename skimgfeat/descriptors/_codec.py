@@ -1,5 +1,7 @@
 """Descriptors to fewer and shorter ones."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -8,10 +10,11 @@ from skimgfeat._base import ImageMap
 from skimgfeat._parallel import run_batches
 from skimgfeat._threads import one_blas_thread
 from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_random_state_of
+from skimgfeat.descriptors._checkpoint import FitState
 from skimgfeat.descriptors._codec_file import read_codec, write_codec
 from skimgfeat.descriptors._moments import BLOCK_ROWS, cast_and_subtract, row_blocks
 from skimgfeat.descriptors._quantized_pca import QuantizedPCA, check_codes
-from skimgfeat.descriptors._ragged import as_failed, descriptors_of, has_failed, iter_chunks, with_descriptors
+from skimgfeat.descriptors._ragged import as_failed, descriptors_of, has_failed, is_lazy, iter_chunks, with_descriptors
 
 _SELECTIONS = ("rank", "norm")
 _PCA_PARAMETERS = ("n_components", "quantile_range", "margin", "solver", "n_bits", "batch_size")
@@ -40,17 +43,31 @@ def _farthest(rows, pca, count):
     return candidates[np.argsort(-squares[candidates], kind="stable")][:count]
 
 
-def _join(arrays, batch_size):
-    """Yield the arrays one below the other, whole ones until there are ``batch_size`` rows."""
+def _join(indices_and_arrays, batch_size):
+    """Yield arrays one below the other, whole ones until there are ``batch_size`` rows, after the index of the last."""
     waiting, count = [], 0
-    for array in arrays:
+    for index, array in indices_and_arrays:
         waiting.append(array)
         count += len(array)
         if count >= batch_size:
-            yield np.concatenate(waiting)
+            yield index, np.concatenate(waiting)
             waiting, count = [], 0
     if count:
-        yield np.concatenate(waiting)
+        yield index, np.concatenate(waiting)
+
+
+class _Tail(Sequence):
+    """A lazy sequence without its first images."""
+
+    def __init__(self, X, start):
+        self._X, self._start = X, start
+
+    def __len__(self):
+        return len(self._X) - self._start
+
+    def __getitem__(self, key):
+        found = range(self._start, len(self._X))[key]
+        return self._X[found.start : found.stop : found.step] if isinstance(key, slice) else self._X[found]
 
 
 def _map_one(function, image):
@@ -128,7 +145,7 @@ class DescriptorCodec(ImageMap):
     pca_ : QuantizedPCA
         The fitted projection and ranges, with ``reconstruction_error_`` and ``clipped_fraction_``.
     n_images_seen_ : int
-        Number of images learned from.
+        Number of images given to learn from, those without descriptors among them.
     n_features_in_ : int
         Number of columns of the descriptors seen at ``fit``.
 
@@ -215,22 +232,8 @@ class DescriptorCodec(ImageMap):
         TypeError, ValueError
             For a parameter or input that cannot be used, and for fewer descriptors than ``n_components``.
         """
-        owner = type(self).__name__
-        self._check_parameters()
-        n_columns = descriptors_of(next(iter_chunks(owner, X))[0]).shape[1]
-        subset = _check_subset(owner, subset, len(X))
-        seed = int(check_random_state_of(owner, self.random_state).randint(2**31 - 1))
-        pca = self._make_pca(seed)
-        pca._begin(n_columns)
-        # The second pass begins when the first is done: "norm" selects by the components found.
-        kept = (_rows(descriptors_of(image))[self._selection(image, pca)] for _, image in self._images(X, subset))
-        samples = self._samples(self._images(X, subset), seed)
-        pca._fit_batches(_join(samples, self.batch_size), _join(kept, self.batch_size))
-        self.pca_ = pca
-        self.n_images_seen_ = int(subset.sum())
-        self.n_features_in_ = n_columns
-        self._n_images_given = len(X)
-        return self
+        n_columns = descriptors_of(next(iter_chunks(type(self).__name__, X))[0]).shape[1]
+        return self._fit(X, subset, self._begin(n_columns))
 
     @available_if(_needs_one_pass)
     def partial_fit(self, X, y=None, *, subset=None):
@@ -265,7 +268,7 @@ class DescriptorCodec(ImageMap):
         subset = _check_subset(owner, subset, len(X))
         images = self._images(X, subset, n_columns=self.n_features_in_)
         samples = self._samples(images, self.pca_.random_state, self._n_images_given)
-        self.pca_._partial_fit_batches(_join(samples, self.batch_size))
+        self.pca_._partial_fit_batches(rows for _, rows in _join(samples, self.batch_size))
         self.n_images_seen_ += int(subset.sum())
         self._n_images_given += len(X)
         return self
@@ -323,8 +326,9 @@ class DescriptorCodec(ImageMap):
         path : path-like
             The file; one that is there is replaced.
         updatable : bool, default=True
-            Whether to save what ``partial_fit`` goes on from: the summed moments and the descriptors kept at random,
-            up to 26 MB; nothing with ``select_by="norm"``. Without, a codec for SIFT takes 70 KB.
+            Whether to save what ``partial_fit`` goes on from: the summed moments and the descriptors kept at random;
+            nothing with ``select_by="norm"``. For SIFT's uint8 that takes up to 26 MB (float32 102 MB, float64 205 MB);
+            without, the codec takes 70 KB.
 
         Raises
         ------
@@ -382,6 +386,35 @@ class DescriptorCodec(ImageMap):
         codec, _ = read_codec(path, cls)
         return codec
 
+    def _begin(self, n_columns):
+        """Check the parameters, and return a fit that begins, to descriptors of n_columns numbers."""
+        self._check_parameters()
+        random = check_random_state_of(type(self).__name__, self.random_state)
+        pca = self._make_pca(int(random.randint(2**31 - 1)))
+        pca._begin(n_columns)
+        return FitState(pca)
+
+    def _fit(self, X, subset, state, keep=lambda state: None):
+        """Go through what is left of the two passes; ``keep(state)`` is called whenever the state may be saved."""
+        subset = _check_subset(type(self).__name__, subset, len(X))
+        pca = state.pca
+        if state.histogram is None:
+            samples = self._samples(self._images(X, subset, start=state.n_read), pca.random_state)
+            for index, rows in _join(samples, self.batch_size):
+                pca._update([rows])
+                state.n_read = index + 1
+                keep(state)
+            state.histogram, state.n_read = pca._begin_ranges(), 0
+        for index, image in self._images(X, subset, start=state.n_read):
+            state.histogram.update(_rows(descriptors_of(image))[self._selection(image, pca)])
+            state.n_read = index + 1
+            keep(state)
+        self.pca_ = pca._set_ranges(state.histogram)
+        self.n_images_seen_ = int(subset.sum())
+        self.n_features_in_ = len(pca.mean_)
+        self._n_images_given = len(X)
+        return self
+
     def _make_pca(self, seed):
         pca = QuantizedPCA(**{name: getattr(self, name) for name in _PCA_PARAMETERS}, random_state=seed)
         pca._owner = type(self).__name__
@@ -408,9 +441,13 @@ class DescriptorCodec(ImageMap):
         check_integer(owner, "samples_per_image", self.samples_per_image, minimum=1)
         check_n_jobs(owner, self.n_jobs)
 
-    def _images(self, X, subset, n_columns=None):
-        """Yield the place in X, and the descriptors, of each image of the subset."""
-        index = 0
+    def _images(self, X, subset, *, start=0, n_columns=None):
+        """Yield the place in X, and the descriptors, of each image of the subset, from a place on."""
+        if start:
+            if start == len(X):
+                return
+            X = _Tail(X, start) if is_lazy(X) else X[start:]
+        index = start
         for chunk in iter_chunks(type(self).__name__, X, n_columns=n_columns):
             for image in chunk:
                 if subset[index]:
@@ -419,7 +456,7 @@ class DescriptorCodec(ImageMap):
             del chunk, image  # while the next are read
 
     def _samples(self, images, seed, first=0):
-        """Yield the descriptors of each image that the components are learned from."""
+        """Yield the place of each image, and those of its descriptors that the components are learned from."""
         for index, image in images:
             rows = _rows(descriptors_of(image))
             if self.select_by == "rank":
@@ -427,7 +464,7 @@ class DescriptorCodec(ImageMap):
             if len(rows) > self.samples_per_image:
                 random = np.random.default_rng((seed, first + index))
                 rows = rows[np.sort(random.choice(len(rows), self.samples_per_image, replace=False))]
-            yield rows
+            yield index, rows
 
     def _selection(self, image, pca):
         """Return what indexes the descriptors of an image that are kept."""

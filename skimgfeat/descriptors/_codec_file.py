@@ -1,25 +1,13 @@
-"""Codecs in files: JSON and .npy together in a zip archive that is not compressed; no pickle.
-
-The archive ends in a comment, the SHA-256 of everything before it. The same codec gives the same bytes.
-"""
-
-import hashlib
-import json
-import zipfile
-from io import BytesIO
+"""Codecs in files."""
 
 import numpy as np
 from sklearn.decomposition import IncrementalPCA
 
+from skimgfeat.descriptors._archives import Kind, read_archive, write_archive
 from skimgfeat.descriptors._moments import Moments
 from skimgfeat.descriptors._quantiles import Reservoir
-from skimgfeat.io import atomic_write
 
-_KIND, _VERSION = "skimgfeat.DescriptorCodec", 1
-_CONTENT = "codec.json"
-_DIGEST_LENGTH = 64
-_FIRST_BYTES = b"PK"
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
+_KIND = Kind("skimgfeat.DescriptorCodec", 1, "codec", "DescriptorCodec.save", "Fit the codec again.")
 
 _NUMBERS = ("n_components_", "n_samples_seen_", "reconstruction_error_", "clipped_fraction_", "_left_out")
 _ARRAYS = ("components_", "mean_", "explained_variance_", "explained_variance_ratio_", "lower_", "upper_")
@@ -34,27 +22,21 @@ _INCREMENTAL_ARRAYS = (
     "explained_variance_",
     "explained_variance_ratio_",
 )
-# What a file raises that is right by its hash and yet no codec: somebody else wrote it.
-_UNEXPECTED = (AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile)
 
 
 def write_codec(path, codec, *, updatable=True, notes=None):
     """Write a fitted codec to a file that is complete or not there; ``notes`` is anything that JSON takes."""
     arrays = {name: getattr(codec.pca_, name) for name in _ARRAYS}
     content = {
-        "kind": _KIND,
-        "version": _VERSION,
-        "parameters": {name: _as_json(value) for name, value in codec.get_params().items()},
+        "parameters": {name: as_json(value) for name, value in codec.get_params().items()},
         "n_images_seen": codec.n_images_seen_,
         "n_images_given": codec._n_images_given,
         "seed": codec.pca_.random_state,
-        "pca": {name: _as_json(getattr(codec.pca_, name)) for name in _NUMBERS},
-        "update": _pack_update(codec.pca_, arrays) if updatable else None,
+        "pca": {name: as_json(getattr(codec.pca_, name)) for name in _NUMBERS},
+        "update": pack_update(codec.pca_, arrays) if updatable else None,
         "notes": notes,
     }
-    data = _archive(content, arrays)
-    with atomic_write(path) as file:
-        file.write(data)
+    write_archive(path, _KIND, content, arrays)
 
 
 def read_codec(path, make, *, updatable=True):
@@ -62,57 +44,21 @@ def read_codec(path, make, *, updatable=True):
 
     With ``updatable=False``, what partial_fit goes on from is left out.
     """
-    with open(path, "rb") as file:
-        data = file.read()
-    if not data.startswith(_FIRST_BYTES):
-        raise ValueError(f"{path!s} is no codec file: DescriptorCodec.save writes them.")
-    if hashlib.sha256(data[:-_DIGEST_LENGTH]).hexdigest().encode() != data[-_DIGEST_LENGTH:]:
-        raise ValueError(f"{path!s} is damaged: its hash is not that of its content. Fit the codec again.")
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            content = json.loads(_member(archive, _CONTENT))
-            if content["kind"] == _KIND and content["version"] <= _VERSION:
-                return _unpack(content, archive, make, updatable), content["notes"]
-    except _UNEXPECTED as error:
-        raise ValueError(f"{path!s} holds no codec: {type(error).__name__}: {error}") from error
-    if content["kind"] == _KIND:
-        raise ValueError(
-            f"{path!s} was written by a newer skimgfeat (version {content['version']} of the format; this one reads up "
-            f"to {_VERSION}): upgrade skimgfeat."
-        )
-    raise ValueError(f"{path!s} holds a {content['kind']!r}, not a codec.")
+    return read_archive(
+        path, _KIND, lambda content, array: (_unpack(content, array, make, updatable), content["notes"])
+    )
 
 
-def _archive(content, arrays):
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(_CONTENT, _EARLIEST), json.dumps(content, indent=1) + "\n")
-        for name, array in arrays.items():
-            member = BytesIO()
-            np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name.strip('_')}.npy", _EARLIEST), member.getbuffer())
-        archive.comment = b"0" * _DIGEST_LENGTH
-    data = buffer.getvalue()[:-_DIGEST_LENGTH]
-    return data + hashlib.sha256(data).hexdigest().encode()
-
-
-def _member(archive, name):
-    info = archive.getinfo(name)
-    if info.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{name} is compressed, which could hide any size")
-    return archive.read(info)
-
-
-def _as_json(value):
+def as_json(value):
     """Return a parameter or number as JSON takes it. A RandomState is left out: the seed drawn from it is kept."""
     if isinstance(value, np.random.RandomState):
         return None
     if isinstance(value, (tuple, list, np.ndarray)):
-        return [_as_json(each) for each in value]
+        return [as_json(each) for each in value]
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _pack_update(pca, arrays):
+def pack_update(pca, arrays):
     """Return the numbers of what partial_fit goes on from, and put its arrays to the others."""
     moments, reservoir = pca._moments, pca._reservoir
     random = reservoir._random.get_state(legacy=False)
@@ -128,15 +74,11 @@ def _pack_update(pca, arrays):
     if pca._incremental is not None:
         found = vars(pca._incremental)
         arrays.update({f"incremental_{name}": found[name] for name in _INCREMENTAL_ARRAYS})
-        update["incremental"] = {name: _as_json(found[name]) for name in _INCREMENTAL_NUMBERS}
+        update["incremental"] = {name: as_json(found[name]) for name in _INCREMENTAL_NUMBERS}
     return update
 
 
-def _unpack(content, archive, make, updatable):
-    def array(name):
-        data = BytesIO(_member(archive, f"{name.strip('_')}.npy"))
-        return np.lib.format.read_array(data, allow_pickle=False)
-
+def _unpack(content, array, make, updatable):
     parameters = content["parameters"]
     parameters["quantile_range"] = tuple(parameters["quantile_range"])
     codec = make(**parameters)
@@ -149,15 +91,16 @@ def _unpack(content, archive, make, updatable):
         raise ValueError(f"arrays of {pca.components_.shape}, {pca.lower_.shape} and {pca.upper_.shape} do not fit")
     pca._set_quantizer()
     if updatable and content["update"] is not None:
-        _unpack_update(pca, content["update"], array)
+        unpack_update(pca, content["update"], array)
     codec.pca_ = pca
     codec.n_features_in_ = shape[1]
     codec.n_images_seen_, codec._n_images_given = content["n_images_seen"], content["n_images_given"]
     return codec
 
 
-def _unpack_update(pca, update, array):
-    n_features = len(pca.mean_)
+def unpack_update(pca, update, array):
+    """Let an estimator go on from what :func:`pack_update` returned; ``array(name)`` is an array of that name."""
+    n_features = len(array("moments_sums"))
     random = np.random.RandomState()
     random.set_state(("MT19937", array("random_key"), update["random_position"], 0, 0.0))
     pca._moments = Moments(n_features)

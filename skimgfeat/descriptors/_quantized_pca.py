@@ -387,14 +387,7 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _fit_batches(self, batches, range_batches):
         """Fit what :meth:`_begin` prepared from iterables of checked rows: for the components, then for the ranges."""
         self._update(batches)
-        if self._moments.n_rows == 0:
-            raise ValueError(f"{self._speaker()}: X must hold at least one row, got none.")
-        if self.n_components is not None and self.n_components > self._moments.n_rows:
-            raise ValueError(self._too_many_components(f"n_samples={self._moments.n_rows} rows"))
-        spread = self._set_components()
-        low, high = self.quantile_range
-        exact_ends = low == 0 or high == 100
-        histogram = ProjectionHistogram(self.mean_, self.components_, spread, exact_ends=exact_ends)
+        histogram = self._begin_ranges()
         for rows in range_batches:
             histogram.update(rows)
         return self._set_ranges(histogram)
@@ -443,6 +436,18 @@ class QuantizedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 f"n_components={self.n_components} rows, got n_samples={len(rows)}; "
                 "give it more rows (for fit, a larger batch_size), or take solver='moments'."
             )
+
+    def _begin_ranges(self):
+        """Find the components of the rows learned, and return what the second pass counts projections in."""
+        if self._moments.n_rows == 0:
+            raise ValueError(f"{self._speaker()}: X must hold at least one row, got none.")
+        if self.n_components is not None and self.n_components > self._moments.n_rows:
+            raise ValueError(self._too_many_components(f"n_samples={self._moments.n_rows} rows"))
+        return self._make_histogram(self._set_components())
+
+    def _make_histogram(self, spread):
+        low, high = self.quantile_range
+        return ProjectionHistogram(self.mean_, self.components_, spread, exact_ends=low == 0 or high == 100)
 
     def _set_components(self):
         """Set what describes the principal components, and return the standard deviation along each."""

@@ -9,6 +9,10 @@ from pathlib import Path
 TEMPORARY_PREFIX = ".skimgfeat-"
 
 
+class DamagedError(ValueError):
+    """A file does not hold what was once written there: whoever runs a command cannot ask it in a better way."""
+
+
 class NotRegularError(ValueError):
     """What stands at a path is no regular file."""
 

@@ -1,12 +1,15 @@
 """``skimgfeat codec``: fit, update, encode, decode, info."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -17,9 +20,12 @@ from skimage import data
 
 from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, extract
 from skimgfeat.cli import main
+from skimgfeat.descriptors import _checkpoint
+from skimgfeat.io._files import DamagedError
 from skimgfeat.jobs import extend_store
+from skimgfeat.jobs._store import _Part
 
-pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
 
 PICTURE = data.camera()[100:340, 100:340]
 FIT = ("--components", "16", "--quiet")
@@ -88,15 +94,17 @@ def test_fit_leaves_images_out(store, model):
     found = DescriptorCodec.load(model)
     for name in ("components_", "mean_", "lower_", "upper_"):
         assert_array_equal(getattr(found.pca_, name), getattr(expected.pca_, name))
-    assert found.n_images_seen_ == 19
+    assert found.n_images_seen_ == 18
 
 
 def test_fit_tells_what_was_left_out(store, exclude, tmp_path, capsys):
     command = ["codec", "fit", store, str(tmp_path / "codec"), *exclude, "--components", "8"]
     assert main(command) == 0
     out = capsys.readouterr().out
-    assert "21 images = 19 included + 2 excluded\n1 of them failed, and have no descriptors\n" in out
-    assert f"learned from 21 of them now: {tmp_path / 'codec'}\n" in out
+    assert "21 images = 19 included + 2 excluded\n" in out
+    assert "rows of --exclude that are of no image in the store: 1\n" in out
+    assert "of those included, 1 failed and have no descriptors\n" in out
+    assert f"learned from 18 images now: {tmp_path / 'codec'}\n" in out
     before = os.stat(tmp_path / "codec").st_mtime_ns
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
@@ -107,8 +115,50 @@ def test_fit_tells_what_was_left_out(store, exclude, tmp_path, capsys):
         "failed": 1,
         "chunks": 3,
         "new_images": 0,
+        "unknown_rows": 1,
     }
     assert os.stat(tmp_path / "codec").st_mtime_ns == before
+
+
+def test_an_image_that_failed_and_is_excluded_counts_once(images, store, tmp_path, capsys):
+    table, model = tmp_path / "items.csv", str(tmp_path / "codec")
+    table.write_text("image_path,split\ndamaged.png,test\n05.png,test\n")
+    assert main(["codec", "fit", store, model, "--exclude", f"{table}:split=test", *FIT[:2], "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    counts = [content[name] for name in ("images", "included", "excluded", "failed", "new_images")]
+    assert counts == [21, 19, 2, 0, 19]
+    assert DescriptorCodec.load(model).n_images_seen_ == 19
+
+
+def test_excluded_paths_may_be_spelled_in_other_ways(store, model, tmp_path, capsys):
+    table = tmp_path / "items.csv"
+    table.write_text("image_path,split\n./01.png,test\nmore/..//12.png,test\n,test\nnot_there.png,test\n02.png,train\n")
+    path = tmp_path / "codec"
+    assert main(["codec", "fit", store, str(path), "--exclude", f"{table}:split=test", *FIT[:2], "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["excluded"], content["unknown_rows"]) == (2, 2)
+    assert path.read_bytes() == Path(model).read_bytes()
+
+
+def test_excluded_names_that_are_no_text(images, tmp_path, capsys):
+    folder, table, store = tmp_path / "images", tmp_path / "items.csv", str(tmp_path / "store")
+    folder.mkdir()
+    for name in (b"a.png", b"\xff.png"):
+        Path(os.fsdecode(os.path.join(os.fsencode(folder), name))).write_bytes((images / "07.png").read_bytes())
+    extend_store(SIFT(), folder, store)
+    table.write_bytes(b"image_path,split\n\xff.png,test\n")
+    options = ["--exclude", f"{table}:split=test", *FIT[:2], "--json"]
+    assert main(["codec", "fit", store, str(tmp_path / "codec"), *options]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["excluded"], content["unknown_rows"]) == (1, 0)
+
+
+def test_a_row_without_a_path_excludes_nothing(tmp_path, capsys):
+    store, table = str(tmp_path / "store"), tmp_path / "items.csv"
+    extract(SIFT(), np.stack([PICTURE, PICTURE.T]), store)
+    table.write_text("image_path,split\n,test\n")
+    assert main(["codec", "fit", store, str(tmp_path / "codec"), "--exclude", f"{table}:split=test"]) == 2
+    check_line(capsys.readouterr(), "1 rows have that value, and none is of an image in the store")
 
 
 def test_fit_takes_its_options(store, tmp_path):
@@ -154,13 +204,13 @@ def test_update_adds_what_is_new(growing, tmp_path, capsys):
     assert main(["codec", "fit", store, model, *FIT]) == 2
     check_line(capsys.readouterr(), "2 chunks that it has not learned from", "--update", "--overwrite")
     assert main(["codec", "fit", store, model, "--update"]) == 0
-    assert "learned from 7 of them now" in capsys.readouterr().out
+    assert "learned from 7 images now" in capsys.readouterr().out
     parts = DescriptorStore(store)[:]
     expected = DescriptorCodec(16, random_state=0).fit(first).partial_fit(parts[6:10]).partial_fit(parts[10:])
     found = DescriptorCodec.load(model)
     for name in ("components_", "mean_", "lower_", "upper_"):
         assert_array_equal(getattr(found.pca_, name), getattr(expected.pca_, name))
-    assert found.n_images_seen_ == 13
+    assert found.n_images_seen_ == 12
     before = Path(model).read_bytes()
     assert main(["codec", "fit", store, model, "--update"]) == 0
     assert "nothing was left to do" in capsys.readouterr().out
@@ -187,9 +237,120 @@ def test_an_interrupted_update_goes_on(growing, tmp_path, monkeypatch):
         patch.setattr(DescriptorCodec, "partial_fit", interrupted)
         assert main(["codec", "fit", store, model, "--update", "--quiet"]) == 130
     assert calls == [4, 3]
-    assert DescriptorCodec.load(model).n_images_seen_ == 10
+    assert DescriptorCodec.load(model).n_images_seen_ == 9
     assert main(["codec", "fit", store, model, "--update", "--quiet"]) == 0
     assert Path(model).read_bytes() == straight.read_bytes()
+
+
+# Runs a command, saves the state of a fit whenever it may be saved, and dies when it reads so many images.
+DYING = """
+import os, signal, sys
+from skimgfeat import DescriptorStore
+from skimgfeat.cli import main
+from skimgfeat.descriptors import _checkpoint
+
+_checkpoint._SECONDS = 0
+read, left = DescriptorStore._array, [int(sys.argv[1])]
+
+def read_or_die(store, index):
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return read(store, index)
+
+DescriptorStore._array = read_or_die
+main(sys.argv[2:])
+"""
+
+
+def state_of(path):
+    """Return in which pass, and after which image of it, an interrupted fit goes on."""
+    with zipfile.ZipFile(path) as archive:
+        content = json.loads(archive.read("codec.json"))
+    return 2 if content["second_pass"] else 1, content["n_read"]
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Count the images that are read from stores."""
+    reads, read = [], DescriptorStore._array
+    monkeypatch.setattr(DescriptorStore, "_array", lambda store, index: reads.append(index) or read(store, index))
+    return reads
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+@pytest.mark.parametrize("select_by", ["rank", "norm"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_killed_fit_goes_on_to_the_same_bytes(store, exclude, tmp_path, reads, number, select_by):
+    model, straight = tmp_path / "codec", tmp_path / "straight"
+    options = [*exclude, *FIT, "--batch-size", "200", "--select-by", select_by]
+    command = ["codec", "fit", store, str(model), *options]
+    # The first 16 of the 21 images are read together, and then the others.
+    n_reads = 18 if number == 1 else 21 + 18
+    assert subprocess.run([sys.executable, "-c", DYING, str(n_reads), *command]).returncode == -signal.SIGKILL
+    assert os.listdir(tmp_path) == ["codec.part"]
+    in_pass, n_done = state_of(tmp_path / "codec.part")
+    assert in_pass == number
+    # In the first pass, some descriptors wait for a batch to be full.
+    assert 1 <= n_done <= 16 if number == 1 else n_done == 16
+    assert main(command) == 0
+    assert len(reads) == 21 * (3 - number) - n_done
+    assert os.listdir(tmp_path) == ["codec"]
+    assert main(["codec", "fit", store, str(straight), *options]) == 0
+    assert model.read_bytes() == straight.read_bytes()
+
+
+@pytest.fixture
+def interrupted(growing, tmp_path, monkeypatch):
+    """A store, where its codec is to be, and what a fit that was interrupted has left beside that."""
+    store, model = growing(range(5)), tmp_path / "codec"
+    selections = iter(range(4))
+
+    def select(codec, image, pca):
+        if next(selections, None) is None:
+            raise KeyboardInterrupt
+        return slice(None)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_checkpoint, "_SECONDS", 0)
+        patch.setattr(DescriptorCodec, "_selection", select)
+        assert main(["codec", "fit", store, str(model), *FIT]) == 130
+    assert not model.exists()
+    assert state_of(tmp_path / "codec.part") == (2, 4)
+    return store, model, tmp_path / "codec.part"
+
+
+def test_another_fit_does_not_go_on_from_what_is_left(interrupted, growing, images, tmp_path, capsys, reads):
+    store, model, part = interrupted
+    before = part.read_bytes()
+    table = tmp_path / "items.csv"
+    table.write_text("image_path,split\n01.png,test\n")
+    excluding = ("--exclude", f"{table}:split=test")
+
+    def refused(*options):
+        assert main(["codec", "fit", store, str(model), *FIT, *options]) == 2
+        check_line(capsys.readouterr(), "codec.part' is left of a fit with other options", "--overwrite")
+        assert not model.exists()
+        assert part.read_bytes() == before
+        assert reads == []
+
+    refused("--components", "15")
+    refused("--margin", "0.02")
+    refused(*excluding)
+    growing(range(5, 7))
+    refused()
+    assert main(["codec", "fit", store, str(model), *FIT, "--overwrite"]) == 0
+    assert len(reads) == 2 * 8
+    assert not part.exists()
+    expected = DescriptorCodec(16, random_state=0).fit(DescriptorStore(store))
+    assert_array_equal(DescriptorCodec.load(model).pca_.upper_, expected.pca_.upper_)
+
+
+def test_a_damaged_state_of_a_fit(interrupted, capsys):
+    store, model, part = interrupted
+    part.write_bytes(part.read_bytes()[:-100])
+    assert main(["codec", "fit", store, str(model), *FIT]) == 1
+    check_line(capsys.readouterr(), "codec.part is damaged", "Remove it to begin anew")
 
 
 def test_fits_that_contradict_the_model(store, model, exclude, tmp_path, capsys):
@@ -222,31 +383,64 @@ def test_norm_is_not_updated(growing, tmp_path, capsys):
         (["--exclude", "items.csv"], ["CSV:COLUMN=VALUE", "'items.csv'"]),
         (["--exclude", "{items}:split=other"], ["0 rows have that value"]),
         (["--exclude", "{items}:image_path=not_there.png"], ["1 rows", "none is of an image in the store"]),
+        (["--exclude", "{items}:other=x"], ["--exclude", "items.csv:other=x: the table has no column 'other'"]),
+        (["--exclude", "{no_paths}:split=test"], ["--exclude", "the table has no column 'image_path'"]),
         (["--quantiles", "5"], ["two percentages"]),
+        (["--quantiles", "99,1"], ["quantile_range must hold percentages", "(99.0, 1.0)"]),
+        (["--margin", "-1"], ["margin must be at least 0"]),
+        (["--random-state", "-1"], ["random_state", "-1"]),
+        (["--components", "129"], ["n_components=129 must be at most", "128 columns"]),
         (["--bits", "5"], ["--bits"]),
         (["--update"], ["there is no codec", "without --update"]),
         (["--update", "--overwrite"], ["not allowed with"]),
     ],
 )
 def test_fit_usage(images, store, tmp_path, capsys, options, words):
-    items = images.parent / "items.csv"
-    assert main(["codec", "fit", store, str(tmp_path / "m"), *(text.format(items=items) for text in options)]) == 2
-    check_line(capsys.readouterr(), *words)
+    items, no_paths = images.parent / "items.csv", tmp_path / "items.csv"
+    no_paths.write_text("name,split\n01.png,test\n")
+    given = [text.format(items=items, no_paths=no_paths) for text in options]
+    assert main(["codec", "fit", store, str(tmp_path / "m"), *given]) == 2
+    captured = capsys.readouterr()
+    check_line(captured, *words)
+    assert "read_path_column" not in captured.err
     assert not (tmp_path / "m").exists()
 
 
 def test_fit_failures(images, store, tmp_path, capsys):
-    items = images.parent / "items.csv"
-    for options, words in [
-        (["--exclude", f"{items}:other=x"], ["no column 'other'"]),
-        (["--exclude", f"{tmp_path / 'missing.csv'}:a=b"], ["No such file"]),
-        (["--components", "129"], ["n_components=129 must be at most"]),
-    ]:
-        assert main(["codec", "fit", store, str(tmp_path / "m"), *options]) == 1
-        check_line(capsys.readouterr(), *words)
+    missing = f"{tmp_path / 'missing.csv'}:a=b"
+    assert main(["codec", "fit", store, str(tmp_path / "m"), "--exclude", missing]) == 1
+    check_line(capsys.readouterr(), "No such file")
     assert main(["codec", "fit", str(images), str(tmp_path / "m")]) == 1
     check_line(capsys.readouterr(), "there is no store of descriptors")
     assert os.listdir(tmp_path) == []
+
+
+def test_what_cannot_be_written_is_told_before_the_fit(growing, tmp_path, capsys, monkeypatch):
+    store = growing(range(3))
+
+    def never(*args, **options):
+        raise AssertionError("learned from the store")
+
+    def fails(path, *options, exit_code, words):
+        with monkeypatch.context() as patch:
+            patch.setattr(DescriptorCodec, "_fit", never)
+            patch.setattr(DescriptorCodec, "partial_fit", never)
+            assert main(["codec", "fit", store, str(path), *FIT, *options]) == exit_code
+        check_line(capsys.readouterr(), *words)
+
+    for option in ((), ("--overwrite",), ("--update",)):
+        fails(tmp_path, *option, exit_code=2, words=["is a folder: give the name of a file in it"])
+        fails(tmp_path / "missing/codec", *option, exit_code=2, words=["does not exist: create it first"])
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    assert main(["codec", "fit", store, str(closed / "codec"), *FIT]) == 0
+    growing(range(3, 5))
+    # What the system says of a folder that nobody may write to; root may write to all.
+    refusal = PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(closed))
+    monkeypatch.setattr("tempfile.TemporaryFile", mock.Mock(side_effect=refusal))
+    fails(closed / "other", exit_code=1, words=[f"{closed}: Permission denied"])
+    fails(closed / "codec", "--update", exit_code=1, words=[f"{closed}: Permission denied"])
+    fails(closed / "codec", "--overwrite", exit_code=1, words=[f"{closed}: Permission denied"])
 
 
 def test_there_and_back(store, model, tmp_path, capsys):
@@ -280,6 +474,28 @@ def test_there_and_back(store, model, tmp_path, capsys):
     check_line(capsys.readouterr(), "makes codes of 16 numbers", "128")
 
 
+def test_a_damaged_store_is_no_wrong_usage(store, model, tmp_path, capsys, monkeypatch):
+    read_group = _Part.read_group
+
+    def read(self, chunk, row):
+        if chunk == 1:
+            raise DamagedError("DescriptorStore: c-000001.parquet is damaged")
+        return read_group(self, chunk, row)
+
+    monkeypatch.setattr(_Part, "read_group", read)
+    assert main(["codec", "encode", store, model, str(tmp_path / "codes"), "--quiet"]) == 1
+    check_line(capsys.readouterr(), "is damaged")
+
+
+def test_compression(store, model, tmp_path):
+    codes, restored = tmp_path / "codes", tmp_path / "restored"
+    assert main(["codec", "encode", store, model, str(codes), "--compression", "zstd", "--quiet"]) == 3
+    assert main(["codec", "decode", str(codes), model, str(restored), "--quiet"]) == 3
+    for path, expected in ((codes, "ZSTD"), (restored, "UNCOMPRESSED")):
+        for file in path.glob("part-0000/chunks/*"):
+            assert pq.read_metadata(file).row_group(0).column(0).compression == expected
+
+
 def test_a_store_without_paths(tmp_path):
     extract(SIFT(), np.stack([PICTURE, PICTURE.T]), tmp_path / "store")
     store, model, codes = (str(tmp_path / name) for name in ("store", "codec", "codes"))
@@ -296,13 +512,13 @@ def test_info(model, capsys):
     out = capsys.readouterr().out
     assert "n_components 16" in out
     assert "128 numbers to 16 bytes a descriptor" in out
-    assert "learned from 19 images in 3 chunks; 2 were excluded" in out
+    assert "learned from 18 images in 3 chunks; 2 were excluded, 1 had failed\n" in out
     assert main(["codec", "info", model, "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
     codec = DescriptorCodec.load(model)
     assert content["parameters"]["max_descriptors"] == 1800
     assert content["reconstruction_error"] == codec.pca_.reconstruction_error_
-    assert content["learned_from"] == {"chunks": 3, "excluded": 2}
+    assert content["learned_from"] == {"chunks": 3, "excluded": 2, "failed": 1}
     assert content["bytes"] == os.path.getsize(model)
 
 

@@ -98,6 +98,8 @@ def test_what_reaches_the_engine(images, calls, tmp_path):
         "0.5",
         "--item-timeout",
         "7",
+        "--compression",
+        "zstd",
         "--jobs",
         "2",
     ]
@@ -113,6 +115,7 @@ def test_what_reaches_the_engine(images, calls, tmp_path):
         "on_error": "raise",
         "max_error_rate": 0.5,
         "item_timeout": 7.0,
+        "compression": "zstd",
         "n_jobs": 2,
         "progress": False,
     }
@@ -143,6 +146,7 @@ def test_gray_is_what_sift_makes_of_colors(images):
         (["--sift", "sfit"], ["--sift: nothing is called 'sfit'", "did you mean 'sift'"]),
         (["--jobs", "0"], ["--jobs", "must not be 0"]),
         (["--on-error", "skip"], ["--on-error"]),
+        (["--compression", "gzip"], ["--compression"]),
     ],
 )
 def test_usage(images, tmp_path, capsys, options, words):

@@ -305,6 +305,11 @@ def test_partial_fit_leaves_the_subset_out():
     assert one.n_images_seen_ == 6
 
 
+def test_partial_fit_refuses_no_images():
+    with pytest.raises(ValueError, match="holds no images"):
+        DescriptorCodec(6).fit(make_images()).partial_fit([])
+
+
 def test_partial_fit_needs_a_second_pass_for_norm():
     codec = DescriptorCodec(6, select_by="norm")
     assert not hasattr(codec, "partial_fit")

@@ -205,7 +205,7 @@ def test_files_that_somebody_else_wrote(path):
 def test_a_failed_save_leaves_what_was_there(path, monkeypatch):
     before = path.read_bytes()
     codec = DescriptorCodec.load(path).fit(make_images(seed=1))
-    monkeypatch.setattr(_codec_file, "_as_json", {}.__getitem__)
+    monkeypatch.setattr(_codec_file, "as_json", {}.__getitem__)
     with pytest.raises(KeyError):
         codec.save(path)
     assert path.read_bytes() == before
