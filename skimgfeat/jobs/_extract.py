@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from skimgfeat._validation import check_choice, check_flag, check_integer, check_n_jobs, check_number
 from skimgfeat.io import ImageCollection, ImageError
+from skimgfeat.io._files import DamagedError
 from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.jobs._account import Interrupted, add_up
 from skimgfeat.jobs._chunk import Job, attempt
@@ -389,7 +390,7 @@ def _prepare_on_first(owner, workers, estimator, items, item_timeout):
         prepared, error = items.refusal(place), None
         if prepared is None:
             prepared, error = _try_to_prepare(owner, workers, estimator, items[place : place + 1], item_timeout)
-        if isinstance(error, TypeError):
+        if isinstance(error, (DamagedError, TypeError)):
             raise error
         if error is not None:
             unusable.append(error)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from skimgfeat.io import ImageError, atomic_write
+from skimgfeat.io._files import DamagedError
 from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.jobs._account import ERROR
 from skimgfeat.jobs._folder import JOB, MANIFEST, JobFolder, chunk_name
@@ -353,7 +354,7 @@ class _Part:
             with self._folder.open_parquet(name, metadata) as file:
                 yield file
         except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"DescriptorStore: {self._folder.place(name)!r} is damaged: {error}") from error
+            raise DamagedError(f"DescriptorStore: {self._folder.place(name)!r} is damaged: {error}") from error
 
 
 def _open_part(folder):

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,9 +22,7 @@ from skimage import data
 from skimgfeat import SIFT, DescriptorCodec, DescriptorStore, extract
 from skimgfeat.cli import main
 from skimgfeat.descriptors import _checkpoint
-from skimgfeat.io._files import DamagedError
 from skimgfeat.jobs import extend_store
-from skimgfeat.jobs._store import _Part
 
 pq = pytest.importorskip("pyarrow.parquet")
 
@@ -474,17 +473,19 @@ def test_there_and_back(store, model, tmp_path, capsys):
     check_line(capsys.readouterr(), "makes codes of 16 numbers", "128")
 
 
-def test_a_damaged_store_is_no_wrong_usage(store, model, tmp_path, capsys, monkeypatch):
-    read_group = _Part.read_group
-
-    def read(self, chunk, row):
-        if chunk == 1:
-            raise DamagedError("DescriptorStore: c-000001.parquet is damaged")
-        return read_group(self, chunk, row)
-
-    monkeypatch.setattr(_Part, "read_group", read)
-    assert main(["codec", "encode", store, model, str(tmp_path / "codes"), "--quiet"]) == 1
-    check_line(capsys.readouterr(), "is damaged")
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_damaged_store_is_no_wrong_usage(store, model, tmp_path, capsys, number):
+    damaged = shutil.copytree(store, tmp_path / "damaged")
+    chunk = damaged / f"part-0000/chunks/c-{number:06d}.parquet"
+    group = pq.read_metadata(chunk).row_group(0)
+    (column,) = (each for each in map(group.column, range(group.num_columns)) if "descriptors" in each.path_in_schema)
+    content = bytearray(chunk.read_bytes())
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    chunk.write_bytes(content)
+    for jobs in ("1", "2"):
+        command = ["codec", "encode", str(damaged), model, str(tmp_path / f"codes{jobs}"), "--jobs", jobs, "--quiet"]
+        assert main(command) == 1
+        check_line(capsys.readouterr(), f"c-{number:06d}.parquet' is damaged")
 
 
 def test_compression(store, model, tmp_path):
