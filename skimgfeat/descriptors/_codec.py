@@ -1,7 +1,5 @@
 """Descriptors to fewer and shorter ones."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -14,7 +12,7 @@ from skimgfeat.descriptors._checkpoint import FitState
 from skimgfeat.descriptors._codec_file import read_codec, write_codec
 from skimgfeat.descriptors._moments import BLOCK_ROWS, cast_and_subtract, row_blocks
 from skimgfeat.descriptors._quantized_pca import QuantizedPCA, check_codes
-from skimgfeat.descriptors._ragged import as_failed, descriptors_of, has_failed, is_lazy, iter_chunks, with_descriptors
+from skimgfeat.descriptors._ragged import as_failed, descriptors_of, has_failed, iter_chunks, with_descriptors
 
 _SELECTIONS = ("rank", "norm")
 _PCA_PARAMETERS = ("n_components", "quantile_range", "margin", "solver", "n_bits", "batch_size")
@@ -54,20 +52,6 @@ def _join(indices_and_arrays, batch_size):
             waiting, count = [], 0
     if count:
         yield index, np.concatenate(waiting)
-
-
-class _Tail(Sequence):
-    """A lazy sequence without its first images."""
-
-    def __init__(self, X, start):
-        self._X, self._start = X, start
-
-    def __len__(self):
-        return len(self._X) - self._start
-
-    def __getitem__(self, key):
-        found = range(self._start, len(self._X))[key]
-        return self._X[found.start : found.stop : found.step] if isinstance(key, slice) else self._X[found]
 
 
 def _map_one(function, image):
@@ -443,12 +427,8 @@ class DescriptorCodec(ImageMap):
 
     def _images(self, X, subset, *, start=0, n_columns=None):
         """Yield the place in X, and the descriptors, of each image of the subset, from a place on."""
-        if start:
-            if start == len(X):
-                return
-            X = _Tail(X, start) if is_lazy(X) else X[start:]
         index = start
-        for chunk in iter_chunks(type(self).__name__, X, n_columns=n_columns):
+        for chunk in iter_chunks(type(self).__name__, X, n_columns=n_columns, start=start):
             for image in chunk:
                 if subset[index]:
                     yield index, image

@@ -26,16 +26,17 @@ def is_lazy(X):
     return isinstance(X, Sequence) and not isinstance(X, (list, tuple, str, bytes)) and len(X) > 0
 
 
-def iter_chunks(owner, X, *, n_columns=None):
-    """Yield the descriptors of some images at a time, lists as :func:`check_descriptors` returns them.
+def iter_chunks(owner, X, *, n_columns=None, start=0):
+    """Yield the descriptors of some images at a time, from place ``start`` on, as :func:`check_descriptors` does.
 
     X is what that function takes, which is one chunk, or a lazy sequence (of ``collections.abc.Sequence``) that makes
     its arrays when it is sliced: a store larger than memory, which one chunk after another is read from.
     """
     if not is_lazy(X):
-        yield check_descriptors(owner, X, n_columns=n_columns)
+        if start == 0 or start < len(X):
+            yield check_descriptors(owner, X[start:] if start else X, n_columns=n_columns, start=start)
         return
-    start, size = 0, _FIRST_IMAGES
+    size = _FIRST_IMAGES
     while start < len(X):
         images = check_descriptors(owner, list(X[start : start + size]), n_columns=n_columns, start=start)
         n_columns = descriptors_of(images[0]).shape[1]

@@ -23,7 +23,7 @@ from io import BytesIO
 from pathlib import Path
 
 from skimgfeat.io import atomic_write
-from skimgfeat.io._files import TEMPORARY_PREFIX
+from skimgfeat.io._files import TEMPORARY_PREFIX, DamagedError
 from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.io._sources import absolute_path, import_fsspec, is_address
 
@@ -198,12 +198,12 @@ class JobFolder:
         try:
             names = {file["file"] for file in self.read_json(MANIFEST)["files"]}
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
+            raise DamagedError(
                 f"{owner}: {self.place(MANIFEST)!r} is damaged; remove it and run again: {type(error).__name__} {error}"
             ) from error
         missing = sorted(names - {JOB, ITEMS, MODEL_INFO, *map(chunk_name, self.chunk_numbers())})
         if missing:
-            raise ValueError(
+            raise DamagedError(
                 f"{owner}: {len(missing)} chunks of {self.path!r} are missing, such as {missing[0]!r}; the same run "
                 "again computes them."
             )
@@ -222,7 +222,7 @@ class JobFolder:
         except (ValueError, KeyError, TypeError, OSError) as error:  # whatever a flipped bit leads to
             if getattr(error, "errno", None) is not None:
                 raise  # the file cannot be opened
-            raise ValueError(f"{self.place(name)!r} is damaged; remove it and run again: {error}") from error
+            raise DamagedError(f"{self.place(name)!r} is damaged; remove it and run again: {error}") from error
 
     def remove_temporary(self):
         """Remove what runs that were killed had begun to write."""
