@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skimgfeat._images import check_images
+from skimgfeat._images import check_images, check_non_negative
 from skimgfeat._lazy import fill_rows
 from skimgfeat._parallel import run_batches
 from skimgfeat._validation import check_n_jobs
@@ -111,7 +111,7 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         if out is None:
             out = np.empty((len(images), self._n_features_out), dtype=np.float32)
         if isinstance(X, ImageCollection):
-            fill_rows(type(self).__name__, X, self.image_shape_, self._fill, out, n_jobs=self.n_jobs)
+            fill_rows(type(self).__name__, X, self.image_shape_, self._check_and_fill, out, n_jobs=self.n_jobs)
             return out
         run_batches(
             lambda batch: self._fill(images[batch], out[batch]),
@@ -121,20 +121,32 @@ class ImageFeatures(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         )
         return out
 
+    def _check_and_fill(self, images, out):
+        """Extract a batch of a collection, which nobody has looked through before."""
+        if self._needs_non_negative():
+            check_non_negative(type(self).__name__, images)
+        self._fill(images, out)
+
     def _fill(self, images, out):
         """Extract a batch."""
         self._check_largest(images)
         self._extract(images, out)
 
     def _check_largest(self, images):
-        """Refuse floats so large that sums of their squares overflow float32."""
+        """Refuse floats so large that sums of their squares overflow float32, and NaN, which no kernel expects."""
         if images.dtype.kind == "f":
             largest = max(float(images.max()), -float(images.min()))
-            if largest > _LARGEST:
-                raise ValueError(
-                    f"{type(self).__name__}: X holds values too large to compute with, up to {largest:g}; "
-                    "scale the pixels to [0, 1]."
-                )
+            if not largest <= _LARGEST:
+                what = f"values too large to compute with, up to {largest:g}" if largest == largest else "NaN"
+                raise ValueError(f"{type(self).__name__}: X holds {what}; scale the pixels to [0, 1].")
+
+    def _check_same_columns(self, n_columns, out):
+        """Refuse parameters that were changed after ``fit`` to some that make other columns."""
+        if n_columns != out.shape[1]:
+            raise ValueError(
+                f"{type(self).__name__}: parameters were changed after fit: they make {n_columns} columns, and there "
+                f"were {out.shape[1]}; call fit again."
+            )
 
     def get_feature_names_out(self, input_features=None):
         """Name each column of the output.

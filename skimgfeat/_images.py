@@ -60,7 +60,7 @@ def check_images(estimator, X, *, reset, allow_negative=True):
     if images.dtype.kind not in "buif":
         raise TypeError(f"{owner}: X must hold real numbers, got dtype {images.dtype}.")
     if not allow_negative:
-        _check_non_negative(owner, images)
+        check_non_negative(owner, images)
     if reset:
         estimator.image_shape_ = shape
     return images
@@ -267,7 +267,8 @@ def _validate_arrays(estimator, X, reset):
     return X
 
 
-def _check_non_negative(owner, images):
+def check_non_negative(owner, images):
+    """Raise ValueError for an array of images with negative pixels."""
     if images.dtype.kind in "bu":
         return
     for batch in iter_batches(len(images), bytes_per_item=images[0].nbytes):

@@ -35,6 +35,7 @@ def fill_rows(owner, collection, image_shape, extract, out, *, n_jobs, batch_siz
                     f"{owner}: image {index} of X, {collection.names[index]!r}, has dtype {image.dtype}, but the "
                     f"collection has {images.dtype}; a mapped function must keep the type."
                 )
+            check_finite(owner, collection, index, image)
             images[place] = image
             good.append(place)
         return images, good
@@ -66,20 +67,32 @@ def map_images(owner, function, images, default, *, n_jobs):
     """
     results = [default] * len(images)
     failed = []
-    read = getattr(images, "read_or_error", images.__getitem__)
+    is_lazy = hasattr(images, "read_or_error")
+    read = images.read_or_error if is_lazy else images.__getitem__
 
     def fill(batch):
         for index in range(batch.start, batch.stop):
             image = read(index)
             if isinstance(image, ImageError):
                 failed.append(index)
-            else:
-                results[index] = function(image)
+                continue
+            if is_lazy:
+                check_finite(owner, images, index, image)
+            results[index] = function(image)
 
     # Photos differ in size, and so do their costs: each is a batch.
     run_batches(fill, len(images), bytes_per_item=1 << 30, n_jobs=n_jobs, in_main_thread=False)
     warn_of_failures(owner, images, sorted(failed), "they have no descriptors")
     return results
+
+
+def check_finite(owner, collection, index, image):
+    """Raise ValueError for an image of a collection that holds NaN or infinity, as a mapped function may make them."""
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise ValueError(
+            f"{owner}: image {index} of X, {collection.names[index]!r}, holds NaN or infinity; a function that is "
+            "mapped over images must give numbers for constant ones too."
+        )
 
 
 def warn_of_failures(owner, collection, failed, outcome="their rows are NaN"):

@@ -8,8 +8,21 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
+from sklearn import config_context
 
-from skimgfeat import HOG, LBP, FailedImagesWarning, Flatten, HandcraftedFeatures, ImageCollection, Resize
+from skimgfeat import (
+    HOG,
+    LBP,
+    SIFT,
+    ColorGrid,
+    ColorHistogram,
+    FailedImagesWarning,
+    Flatten,
+    HandcraftedFeatures,
+    ImageCollection,
+    PatchFeatures,
+    Resize,
+)
 from skimgfeat._lazy import fill_rows, map_images
 from skimgfeat.io import ImageError
 
@@ -198,3 +211,53 @@ def test_an_error_of_the_function_is_not_taken_for_an_image_that_failed(sources)
         map_images("me", refuse, collect(sources, on_error="nan"), None, n_jobs=2)
     with pytest.raises(ZeroDivisionError, match="mine"):
         fill_rows("me", collect(sources, on_error="nan"), (24, 32), refuse, np.empty((11, 1)), n_jobs=2)
+
+
+def stretch(image):
+    """Contrast stretching, which makes NaN of a constant image."""
+    with np.errstate(invalid="ignore"):
+        return (image - image.min()) / (image.max() - image.min())
+
+
+LOOKS_AT_PIXELS = [
+    HOG(),
+    LBP(),
+    HandcraftedFeatures(threshold="otsu", transform_sqrt=False),
+    ColorGrid(),
+    ColorHistogram(),
+    PatchFeatures(n_atoms=4, patch_size=(3, 3), random_state=0),
+    Flatten(),
+]
+
+
+@pytest.mark.parametrize("estimator", LOOKS_AT_PIXELS, ids=lambda estimator: type(estimator).__name__)
+def test_nan_that_a_mapped_function_makes_is_an_error(sources, estimator):
+    sources[3] = png(np.full((24, 32), 7, np.uint8))
+    mode = "rgb" if isinstance(estimator, ColorHistogram) else "gray"
+    whole = collect(sources, dtype="float32", mode=mode)
+    fitted = estimator.fit(whole[:3])
+    with pytest.raises(ValueError, match=r"image 3 of X, 'item 3', holds NaN or infinity; a function that is mapped"):
+        fitted.transform(whole.map(stretch))
+    with config_context(assume_finite=True), pytest.raises(ValueError, match="NaN"):
+        fitted.transform(whole.map(stretch))
+    assert np.isfinite(fitted.transform(whole[:3].map(stretch))).all()
+
+
+def test_dictionaries_are_not_learned_from_nan(sources):
+    sources[1:] = [png(np.full((24, 32), 7, np.uint8))] * 10
+    with pytest.raises(ValueError, match="PatchFeatures: X holds NaN"):
+        PatchFeatures(n_atoms=4).fit(collect(sources, dtype="float32").map(stretch))
+
+
+def test_descriptors_are_not_made_of_nan(sources):
+    with pytest.raises(ValueError, match="SIFT: image 0 of X, 'item 0', holds NaN or infinity"):
+        SIFT().fit_transform(collect(sources, dtype="float32").map(lambda image: image * np.float32(np.nan)))
+
+
+@pytest.mark.parametrize("estimator", [HOG(transform_sqrt=True), HandcraftedFeatures()], ids=str)
+def test_negative_pixels_under_a_root(sources, estimator):
+    collection = collect(sources, dtype="float32")
+    fitted = estimator.fit(collection)
+    for X in (collection.map(lambda image: image - np.float32(0.5)), IMAGES / np.float32(255) - np.float32(0.5)):
+        with pytest.raises(ValueError, match="Negative values in data passed to"):
+            fitted.transform(X)

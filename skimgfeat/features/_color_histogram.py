@@ -200,6 +200,7 @@ class ColorHistogram(ImageFeatures):
 
     def _extract(self, images, out):
         bins = _check_bins(type(self).__name__, self.bins)
+        self._check_same_columns(prod(bins) if self.joint else sum(bins), out)
         channels, scale = _to_levels(images)
         indices = _BINS[self.color_space](channels, scale, bins)
         if self.joint:

@@ -2,6 +2,8 @@
 
 from abc import abstractmethod
 
+import numpy as np
+
 from skimgfeat._base import ImageFeatures
 from skimgfeat._images import scaled_batch
 from skimgfeat._validation import check_choice, check_number
@@ -35,7 +37,10 @@ def handcrafted_arguments(images, columns, *, threshold, dark, hog=None):
 
     ``columns`` maps each family to its first column.
     """
-    batch, scale = scaled_batch(images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images)
+    if images.ndim == 4:
+        # The gray of a color image is rounded: of 0 and 1, pure red and blue would be nothing.
+        images = images[..., 0] if images.shape[-1] == 1 else images * np.uint8(255) if images.dtype == bool else images
+    batch, scale = scaled_batch(images)
     if scale > 1 and threshold is not None and threshold > 1:
         raise ValueError(
             f"threshold={threshold:g} is above every pixel: of {images.dtype} images it is in scaled units, "

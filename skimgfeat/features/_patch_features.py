@@ -224,10 +224,12 @@ class PatchFeatures(ImageFeatures):
             )
         return n_rows, n_cols
 
+    def _sides(self):
+        return ("atom",) if self.encoding == "triangle" else ("above", "below")
+
     def _feature_names(self, image_shape):
         self._count_places(image_shape)
-        sides = ("atom",) if self.encoding == "triangle" else ("above", "below")
-        cells = product(range(self.pooling[0]), range(self.pooling[1]), sides, range(self.n_atoms))
+        cells = product(range(self.pooling[0]), range(self.pooling[1]), self._sides(), range(self.n_atoms))
         return [f"patch_r{row}_c{col}_{side}_{atom}" for row, col, side, atom in cells]
 
     def _learn(self, images):
@@ -299,6 +301,7 @@ class PatchFeatures(ImageFeatures):
         self._offsets = (self.mean_ @ weights).astype(np.float32)
 
     def _extract(self, images, out):
+        self._check_same_columns(prod(self.pooling) * len(self._sides()) * self.n_atoms, out)
         batch, scale = scaled_batch(images if images.ndim == 4 else images[..., None])
         learned = {"weights": self._weights, "offsets": self._offsets, "norms": self._norms}
         patch_features(batch, out, scale=scale, **learned, **self._kernel_parameters())

@@ -127,6 +127,13 @@ def test_shares_and_counts(photos):
     assert_array_equal(shares, counts / np.float32(128 * 100))
 
 
+def test_parameters_that_are_changed_after_fit():
+    images = np.zeros((2, 4, 4, 3), np.uint8)
+    for changed in ({"bins": 2}, {"joint": not ColorHistogram().joint}):
+        with pytest.raises(ValueError, match=r"ColorHistogram: parameters were changed after fit: .* call fit again"):
+            ColorHistogram(bins=4).fit(images).set_params(**changed).transform(images)
+
+
 def test_names():
     joint = ColorHistogram("hsv", (1, 2, 2)).fit(np.zeros((1, 2, 2, 3)))
     assert list(joint.get_feature_names_out()) == [

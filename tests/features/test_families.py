@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skimgfeat import HandcraftedFeatures
 from skimgfeat.features import (
     LBP,
     Connectivity,
@@ -181,6 +182,16 @@ def test_projections_of_a_wide_image():
     assert result["column_sum_histogram_5"] == pytest.approx(1)
     # Seven diagonals in groups of 1, 1, 1 and 4; the top row lies on the last six.
     assert [result[f"diagonal_{i}"] for i in range(4)] == pytest.approx([0, 1 / 6, 1 / 6, 4 / 6])
+
+
+@pytest.mark.parametrize("channel", range(3))
+def test_truth_values_of_one_color_are_what_bytes_are(channel):
+    image = np.zeros((1, 8, 8, 3), bool)
+    image[0, 2:6, 2:6, channel] = True
+    for estimator in (QuadrantDensity(), Zoning(), LBP(), HandcraftedFeatures()):
+        rows = estimator.fit_transform(image)
+        np.testing.assert_array_equal(rows, estimator.fit_transform(image * np.uint8(255)))
+        assert rows.any()
 
 
 def test_quadrant_density():

@@ -202,6 +202,12 @@ def test_fewer_patches_than_atoms_are_refused(photos):
         PatchFeatures(10, max_patches=9).fit(photos)
 
 
+def test_parameters_that_are_changed_after_fit(photos):
+    fitted = PatchFeatures(n_atoms=4, random_state=0).fit(photos)
+    with pytest.raises(ValueError, match="changed after fit: they make 16 columns, and there were 32; call fit again"):
+        fitted.set_params(encoding="triangle").transform(photos)
+
+
 def test_huge_floats_are_refused_at_fit(photos):
     with pytest.raises(ValueError, match=r"PatchFeatures: X holds values too large"):
         PatchFeatures(2, random_state=0).fit(np.full((3, 8, 8), 1e20))
