@@ -98,7 +98,7 @@ def make_embedding(part, pooling, preparation):
     class Embedding(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.part = fuse(part)
+            self.part = _copy_layers(fuse(part))
             self.register_buffer("color_mean", torch.tensor(preparation.mean))
             self.register_buffer("color_std", torch.tensor(preparation.std))
             self.dtype = torch.float32
@@ -112,6 +112,22 @@ def make_embedding(part, pooling, preparation):
             return rows[0] if len(rows) == 1 else torch.cat(rows, dim=1)
 
     return Embedding().eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _copy_layers(part):
+    """Let a part give copies of its layers where these are several: what follows one may work in place."""
+    (output,) = part.graph.find_nodes(op="output")
+    layers = output.args[0]
+    if len(layers) > 1:
+        for node in layers:
+            with part.graph.inserting_after(node):
+                output.replace_input_with(node, part.graph.call_function(_copy, (node,)))
+        part.recompile()
+    return part
+
+
+def _copy(values):
+    return values.clone() if hasattr(values, "clone") else values
 
 
 def _pool(values, pooling):
