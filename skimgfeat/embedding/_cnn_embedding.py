@@ -89,9 +89,10 @@ class CNNEmbedding(ImageFeatures):
         whose last node counts; several are joined. None is what the last layer with weights, the classifier, is fed
         with, before pooling and dropout.
     pooling : {"avg", "max", "gem", "flatten", "none"}, default="avg"
-        How maps of (channels, rows, cols) become rows: the mean, the maximum, or the generalized mean of power 3 [3]_
-        of each channel; or all values. "none" is for layers that give rows already; those are never pooled. Of tokens,
-        as in transformers, (tokens, channels), each channel is pooled over the tokens.
+        How maps of (channels, rows, cols), or (rows, cols, channels) as in Swin, become rows: the mean, the maximum, or
+        the generalized mean of power 3 [3]_ of each channel; or all values. "none" is for layers that give rows
+        already; those are never pooled. Of tokens, as in transformers, (tokens, channels), each channel is pooled over
+        the tokens.
     batch_size : int, default=32
         How many images are prepared together, at most, and, on a GPU, computed together. On a CPU they are computed one
         by one, which is quicker.
