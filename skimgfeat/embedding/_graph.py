@@ -9,7 +9,7 @@ _GEM_POWER, _GEM_LEAST = 3.0, 1e-6
 # Between the last feature map and the classifier: pooling is for the parameter of that name.
 _PASSED_MODULES = {"AdaptiveAvgPool2d", "Dropout", "Flatten", "Identity"}
 _PASSED_FUNCTIONS = {"adaptive_avg_pool2d", "dropout", "flatten"}
-# What networks raise for an image of a size that they do not take.
+# What networks raise for an image of a size that they do not take, and for one that stands for all.
 _NOT_TAKEN = (AssertionError, RuntimeError, TypeError, ValueError)
 _WEIGHTED = {"Linear", "Conv2d", "linear", "conv2d"}
 
@@ -37,7 +37,13 @@ def cut(owner, model, layers, options):
     from torchvision.models.feature_extraction import NodePathTracer
 
     tracer = NodePathTracer(**options)
-    graph = tracer.trace(model)
+    try:
+        graph = tracer.trace(model)
+    except _NOT_TAKEN as error:
+        raise ValueError(
+            f"{owner}: model must be one that torch.fx can trace, got one of class {type(model).__name__}, of which it "
+            f"says: {error}; take another one."
+        ) from error
     names = tracer.node_to_qualname
     if layers is None:
         chosen = [_before_classifier(model, graph)]
@@ -103,7 +109,7 @@ def make_embedding(part, pooling, preparation):
 
         def __init__(self):
             super().__init__()
-            self.part = _copy_layers(fuse(part))
+            self.part = _copy_layers(fuse(part, no_trace=True))
             self.register_buffer("color_mean", torch.tensor(preparation.mean))
             self.register_buffer("color_std", torch.tensor(preparation.std))
             self.dtype = torch.float32

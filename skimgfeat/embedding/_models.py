@@ -27,10 +27,14 @@ def check_model(owner, name):
     if not isinstance(name, str):
         raise TypeError(f"{owner}: model must be a string such as 'mobilenet_v2', got {name!r}.")
     if name.startswith(_TIMM):
-        known = import_timm(owner).list_models()
-        bare = name.removeprefix(_TIMM).partition(".")[0]
+        timm = import_timm(owner)
+        known = timm.list_models()
+        bare, _, tag = name.removeprefix(_TIMM).partition(".")
         if bare not in known:
             raise ValueError(f"{owner}: model must be one of timm.list_models(), got {name!r}.{_near(bare, known)}")
+        known = timm.list_pretrained(f"{bare}.*")
+        if tag and f"{bare}.{tag}" not in known:
+            raise ValueError(f"{owner}: model must be {bare!r} or one of timm's {known} behind 'timm/', got {name!r}.")
         return name
     _, torchvision = import_torch(owner)
     known = torchvision.models.list_models(module=torchvision.models)
