@@ -20,7 +20,15 @@ from skimgfeat.embedding._libraries import import_torch
 from skimgfeat.embedding._models import check_model, published_preparation
 from skimgfeat.embedding._network import Plan, check_device, load_network, on_threads, pack_state
 from skimgfeat.embedding._preparation import check_preparation
-from skimgfeat.embedding._weights import check_sha256, check_weights, describe_weights, fetch_weights, find_weights
+from skimgfeat.embedding._weights import (
+    check_sha256,
+    check_weights,
+    describe_weights,
+    fetch_weights,
+    find_published_name,
+    find_weights,
+    relocate,
+)
 from skimgfeat.io import ImageCollection, atomic_write
 
 _FORMAT = 1
@@ -79,9 +87,10 @@ class CNNEmbedding(ImageFeatures):
     weights : str, path-like or None, default="DEFAULT"
         - "DEFAULT", or the name of a member of torchvision's enumeration of the model's weights, such as
           "IMAGENET1K_V1": looked for where ``torch.hub`` keeps its downloads, and downloaded there;
-        - a file that ends in .pth, .pt or .safetensors: a state_dict, alone or under "state_dict", "model_state_dict"
-          or "model"; names may have a prefix such as "module.". Weights of layers that are not used, such as a
-          classifier for other classes, do not matter. Nothing in it is unpickled but tensors;
+        - a file that ends in .pth, .pt or .safetensors: a state_dict, alone or under "state_dict", "model_state_dict",
+          "model" or, where it is the only one, any name; names may have a prefix such as "module.". Weights of layers
+          that are not used, such as a classifier for other classes, do not matter. Nothing in it is unpickled but
+          tensors;
         - None: random weights, as the library draws them after ``torch.manual_seed(random_state)``.
     layer : str, list of str or None, default=None
         The node whose output is the row, named as in
@@ -111,12 +120,12 @@ class CNNEmbedding(ImageFeatures):
         is read. Of random weights, the hash of their names and values.
     preprocessing : dict or None, default=None
         What to change of the preparation that the published weights of the model come with, "DEFAULT" where ``weights``
-        are others: some of "resize_size" (the shorter side, (rows, cols), or None), "crop_size" (a side, or
-        (rows, cols)), "interpolation" ("nearest", "bilinear", "bicubic", "lanczos"), "mean" and "std" (of red, green
-        and blue, in [0, 1]).
+        are neither the name nor a copy of others: some of "resize_size" (the shorter side, (rows, cols), or None),
+        "crop_size" (a side, or (rows, cols)), "interpolation" ("nearest", "bilinear", "bicubic", "lanczos"), "mean" and
+        "std" (of red, green and blue, in [0, 1]).
     store_weights : bool, default=False
-        Whether a pickle holds the weights. Without them it is small, and they are found again as ``weights`` says,
-        checked by their hash, when it is used.
+        Whether a pickle holds the weights. Without them it is small, and they are found again when it is used, by their
+        path at ``fit`` or, where nothing is there any more, as ``weights`` says now; checked by their hash.
     image_shape : tuple (rows, cols) or (rows, cols, channels) or None, default=None
         How rows of X are laid out as images; one entry may be -1. None expects images.
     n_jobs : int or None, default=None
@@ -287,10 +296,9 @@ class CNNEmbedding(ImageFeatures):
         import_torch(owner)
         device = check_device(owner, self.device, self.backend)
         model = check_model(owner, self.model)
-        weights = find_weights(owner, model, path_or_name, seed)
-        published = published_preparation(owner, model, weights.name or "DEFAULT")
+        weights = fetch_weights(owner, find_weights(owner, model, path_or_name, seed), sha256)
+        published = published_preparation(owner, model, find_published_name(owner, model, weights))
         preparation = check_preparation(owner, published, self.preprocessing)
-        weights = fetch_weights(owner, weights, sha256)
         return Plan(model, weights, layers, self.pooling, preparation, self.precision, self.backend, device)
 
     def _feature_names(self, image_shape):
@@ -298,7 +306,10 @@ class CNNEmbedding(ImageFeatures):
         return [f"{prefix}_{number}" for number in range(self._n_features_out)]
 
     def _network(self):
-        return load_network(on_threads(self._plan, count_threads(self.n_jobs)), self._state)
+        plan = self._plan
+        if self._state is None:
+            plan = replace(plan, weights=relocate(type(self).__name__, plan.weights, self.weights))
+        return load_network(on_threads(plan, count_threads(self.n_jobs)), self._state)
 
     def _extract(self, images, out, network=None):
         (network or self._network()).fill(images, out)

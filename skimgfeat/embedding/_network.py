@@ -14,7 +14,7 @@ from skimgfeat.embedding._graph import cut, find_channel_axes, make_embedding
 from skimgfeat.embedding._libraries import import_torch
 from skimgfeat.embedding._models import build_model, trace_options
 from skimgfeat.embedding._preparation import Preparation
-from skimgfeat.embedding._weights import Weights, fetch_weights, hash_state, load_state, read_state
+from skimgfeat.embedding._weights import Weights, fetch_weights, hash_state, load_state, locate, read_state
 
 _OWNER = "CNNEmbedding"
 # How many networks a process keeps: those of a grid search come back again and again.
@@ -138,7 +138,8 @@ def _load_part(plan, stored):
         weights = replace(weights, sha256=sha256)
     else:
         weights = fetch_weights(_OWNER, weights, weights.sha256 or None)
-        load_state(_OWNER, part, read_state(_OWNER, weights.path), repr(weights.path))
+        path = locate(_OWNER, weights)
+        load_state(_OWNER, part, read_state(_OWNER, path), repr(path))
     return part, layers, weights
 
 
