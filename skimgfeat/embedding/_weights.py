@@ -200,14 +200,52 @@ def read_state(owner, path):
     except (UnpicklingError, EOFError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"{owner}: {path!r} cannot be read as weights: it must hold tensors and nothing else, as torch.save("
-            f"model.state_dict(), path) writes them, got: {str(error).splitlines()[0] if str(error) else error!r}"
+            f"model.state_dict(), path) writes them, got {_describe(error)}."
         ) from error
+    content = _find_state(owner, path, content, torch.Tensor)
+    state = {
+        name: values for name, values in content.items() if isinstance(name, str) and isinstance(values, torch.Tensor)
+    }
+    if not state:
+        raise ValueError(
+            f"{owner}: {path!r} must hold a state_dict, a dict of names to tensors, got a dict of "
+            f"{list(content)[:_N_SHOWN]}."
+        )
+    return state
+
+
+def _describe(error):
+    """Return what torch has found in a file, without its advice to run what is in it."""
+    text = str(error)
+    if found := re.search(r"GLOBAL (\S+)", text):
+        return f"a {found[1]}"
+    if isinstance(error, UnpicklingError):
+        return "no file of torch.save"
+    if "TorchScript" in text:
+        return "a program of TorchScript"
+    return text.partition(". ")[0] or "an empty file"
+
+
+def _find_state(owner, path, content, tensor):
+    """Return the dict of tensors in what a file holds: itself, or what a training script has put into it."""
+
+    def holds_tensors(values):
+        return isinstance(values, dict) and any(isinstance(value, tensor) for value in values.values())
+
     for name in _NESTED:
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
     if not isinstance(content, dict):
         raise ValueError(f"{owner}: {path!r} must hold a state_dict, a dict of tensors, got {type(content).__name__}.")
-    return {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    if holds_tensors(content):
+        return content
+    nested = [name for name, values in content.items() if holds_tensors(values)]
+    if len(nested) > 1:
+        raise ValueError(
+            f"{owner}: {path!r} must hold the weights of one network, got dicts of tensors under {nested}; save the "
+            "right one alone."
+        )
+    return content[nested[0]] if nested else content
 
 
 def load_state(owner, network, state, source):
@@ -223,7 +261,7 @@ def load_state(owner, network, state, source):
         What to call them in an error.
     """
     wanted = network.state_dict()
-    prefix = _find_prefix(wanted, state)
+    prefix = _find_prefix(owner, wanted, state, source)
     found = {name: state[prefix + name] for name in wanted if prefix + name in state}
     missing = [name for name in wanted if name not in found and not name.endswith(_COUNTER)]
     if missing:
@@ -237,19 +275,34 @@ def load_state(owner, network, state, source):
                 f"{owner}: {source} holds weights of another model: {name!r} has shape {tuple(values.shape)} there, "
                 f"and must have {tuple(wanted[name].shape)}."
             )
+        if not values.isfinite().all():
+            raise ValueError(
+                f"{owner}: {source} must hold finite weights, got NaN or infinities in {name!r}; take those of an "
+                "earlier epoch."
+            )
     network.load_state_dict({**wanted, **found})
 
 
-def _find_prefix(wanted, state):
+def _find_prefix(owner, wanted, state, source):
     """Return what stands before all names in a file, "" where nothing does, whatever their order.
 
-    Of a name such as "conv1.weight", the shortest: "layer1.0.conv1.weight" is another layer.
+    Of several, one that others begin with is that of the whole model: where "module.conv1.weight" is, there may be
+    "module.layer1.0.conv1.weight".
     """
-    for name in wanted:
-        prefixes = [found.removesuffix(name) for found in state if found == name or found.endswith(f".{name}")]
-        if prefixes:
-            return min(prefixes, key=len)
-    return ""
+    wanted = [name for name in wanted if not name.endswith(_COUNTER)]
+    if not wanted:
+        return ""
+    prefixes = [found.removesuffix(wanted[0]) for found in state if f".{found}".endswith(f".{wanted[0]}")]
+    complete = [prefix for prefix in prefixes if all(prefix + name in state for name in wanted)]
+    outer = [
+        prefix for prefix in complete if not any(prefix.startswith(other) for other in complete if other != prefix)
+    ]
+    if len(outer) > 1:
+        raise ValueError(
+            f"{owner}: {source} must hold the weights of one network, got several, whose names begin with "
+            f"{sorted(outer)}; save the right ones alone."
+        )
+    return outer[0] if outer else min(prefixes, key=len, default="")
 
 
 def describe_weights(weights):
