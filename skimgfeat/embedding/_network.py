@@ -92,7 +92,7 @@ def load_network(plan, stored=None):
             _kept[plan] = _kept[network.plan] = network
         for key in (plan, network.plan):
             _kept.move_to_end(key)
-        while len(_kept) > 2 * _N_KEPT:
+        while len(set(map(id, _kept.values()))) > _N_KEPT:  # one may have two keys
             _kept.popitem(last=False)
         return network
 
