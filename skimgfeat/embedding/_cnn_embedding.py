@@ -33,6 +33,8 @@ from skimgfeat.io import ImageCollection, atomic_write
 
 _FORMAT = 1
 _FILE = "model_info.json"
+# The parameters that a file tells as they are.
+_TOLD = ("model", "layer", "pooling", "precision", "backend", "preprocessing", "random_state", "batch_size")
 # What decides the numbers.
 _PACKAGES = ("skimgfeat", "torch", "torchvision", "timm", "openvino", "onnx", "onnxruntime", "onnxscript", "pillow")
 
@@ -68,6 +70,19 @@ def _prepare_one(image, preparation, image_shape):
     """Return one image as the network takes it; what a collection keeps to apply later."""
     resolve_shape("CNNEmbedding", image_shape, image.shape)
     return preparation(image)
+
+
+def _read_info(version_of_format, info):
+    """Return the parameters that model information tells; raise an error for what save_model_info does not write."""
+    weights = info["weights"]
+    if version_of_format != _FORMAT or not isinstance(weights["sha256"], str):
+        raise ValueError("another format")
+    image_shape = info["image_shape"]
+    return {name: info[name] for name in _TOLD} | {
+        "weights": weights["name"] or weights["path"] or None,
+        "weights_sha256": weights["sha256"],
+        "image_shape": None if image_shape is None else tuple(image_shape),
+    }
 
 
 class CNNEmbedding(ImageFeatures):
@@ -244,7 +259,7 @@ class CNNEmbedding(ImageFeatures):
         Parameters
         ----------
         path : path-like
-            A file that :meth:`save_model_info` wrote, or a job folder of :func:`extract`.
+            A file that :meth:`save_model_info` or ``skimgfeat extract`` wrote, or a job folder of :func:`extract`.
         index : int, default=0
             Which one, where a pipeline had several.
         **parameters
@@ -268,18 +283,15 @@ class CNNEmbedding(ImageFeatures):
             path = os.path.join(path, _FILE)
         with open(path, encoding="utf-8") as file:
             try:
-                steps = json.load(file)["steps"]
-                infos = [step["model"] for step in steps if step["estimator"] == cls.__name__]
-                info = infos[index]
-                known = {name: info[name] for name in cls._get_param_names() if name in info}
-            except (ValueError, LookupError, TypeError) as error:
+                content = json.load(file)
+                infos = [step["model"] for step in content["steps"] if step["estimator"] == cls.__name__]
+                known = _read_info(content["format"], infos[index])
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
                 raise ValueError(
                     f"{cls.__name__}: {path!r} must hold model information of a {cls.__name__} at index {index}, as "
-                    "save_model_info or extract writes it."
+                    "save_model_info or extract of this version writes it."
                 ) from error
-        weights = known["weights"]
-        known["weights"] = weights["name"] or weights["path"] or None
-        return cls(**known | {"weights_sha256": weights["sha256"]} | parameters)
+        return cls(**known | parameters)
 
     def _check_parameters(self):
         """Check the parameters, look for the weights, and return the Plan."""
@@ -417,8 +429,9 @@ class CNNEmbedding(ImageFeatures):
         -------
         info : dict
             The parameters that decide the rows, as they came out at ``fit``: ``model``; ``weights``, with their hash;
-            ``layer``, ``pooling``, ``precision``, ``backend``, ``preprocessing``, ``random_state``, ``batch_size``;
-            ``n_features``; and ``versions`` of the libraries, None for one that is not installed. As JSON takes it.
+            ``layer``, ``pooling``, ``precision``, ``backend``, ``preprocessing``, ``random_state``, ``batch_size``,
+            ``image_shape``; ``n_features``; and ``versions`` of the libraries, None for one that is not installed. As
+            JSON takes it.
         """
         check_is_fitted(self, "_n_features_out")
         return {
@@ -431,6 +444,7 @@ class CNNEmbedding(ImageFeatures):
             "preprocessing": self.preprocessing_,
             "random_state": self._plan.weights.seed,
             "batch_size": int(self.batch_size),
+            "image_shape": None if self.image_shape is None else list(map(int, self.image_shape)),
             "n_features": self._n_features_out,
             "versions": {name: _version(name) for name in _PACKAGES},
         }
