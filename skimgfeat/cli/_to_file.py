@@ -24,6 +24,10 @@ def extract_to_file(args, pipeline, images, y):
         with _progress_bar(len(images), args.quiet) as bar:
             rows = _iter_rows(pipeline, images, batch_size, bar)
             write_features(args.output, rows, feature_names=names, n_samples=len(images), y=y)
+    if models is None:  # and yet older features may have had some
+        Path(model_info_path(args.output)).unlink(missing_ok=True)
+    else:
+        write_models(model_info_path(args.output), models)
     seconds = time.perf_counter() - start
     n = len(images)
     show_account(args, Account(args.output, listed=n, ok=n, partial=0, error=0, skipped=0, seconds=seconds, n_done=n))
@@ -39,7 +43,7 @@ def _fit(pipeline, images):
 
     from skimgfeat.jobs._items import Items
     from skimgfeat.jobs._layouts import Rows, layout_of
-    from skimgfeat.jobs._prepare import check_transformer, column_names, prepare
+    from skimgfeat.jobs._prepare import FitError, check_transformer, column_names, prepare
 
     batch = np.zeros((1, *images.shape[1:]), images.dtype)
     try:
