@@ -2,6 +2,7 @@
 
 import time
 from contextlib import nullcontext
+from pathlib import Path
 
 from skimgfeat.cli._arguments import UsageError, first_line
 from skimgfeat.cli._show import show_account
@@ -10,16 +11,24 @@ from skimgfeat.cli._show import show_account
 _BATCH_BYTES = 32 << 20
 
 
+def model_info_path(output):
+    """Return the path of what is written beside the features of networks."""
+    return f"{output}.model_info.json"
+
+
 def extract_to_file(args, pipeline, images, y):
     """Compute the features batch by batch, write them, and return the exit code."""
     from joblib import parallel_config
 
     from skimgfeat.io import write_features
     from skimgfeat.jobs import Account
+    from skimgfeat.jobs._items import Items
+    from skimgfeat.jobs._model_info import describe_models, write_models
 
     start = time.perf_counter()
     with parallel_config("threading", n_jobs=args.jobs):
         pipeline, names, bytes_per_image = _fit(pipeline, images)
+        models = describe_models(pipeline, Items(images))
         batch_size = args.batch_size or max(1, _BATCH_BYTES // bytes_per_image)
         with _progress_bar(len(images), args.quiet) as bar:
             rows = _iter_rows(pipeline, images, batch_size, bar)
@@ -56,6 +65,8 @@ def _fit(pipeline, images):
         for step in pipeline:
             batch = step.transform(batch)
             n_bytes += batch.nbytes
+    except FitError as error:
+        raise error.args[0] from None
     except (TypeError, ValueError) as error:
         raise UsageError(first_line(error)) from error
     return pipeline, layout.names, n_bytes
