@@ -1,5 +1,6 @@
 """From a model to the network that gives rows: cut off behind the layers that are asked for, pooled, joined."""
 
+from copy import deepcopy
 from difflib import get_close_matches
 from functools import partial
 
@@ -33,6 +34,7 @@ def cut(owner, model, layers, options):
         Gives a tuple of tensors; its weights are called as the model's, and are only those that it uses.
     names : tuple of str
     """
+    import torch
     from torch.fx import GraphModule
     from torchvision.models.feature_extraction import NodePathTracer
 
@@ -50,8 +52,11 @@ def cut(owner, model, layers, options):
     else:
         chosen = [_find_node(owner, names, layer) for layer in layers]
     found = tuple(names[node] for node in chosen)
-    for node in list(graph.nodes):
-        if node.op == "output":
+    for node in reversed(graph.nodes):
+        if node in chosen:
+            break
+        # An assertion would keep what it is about, and all before that, behind the layers.
+        if node.op == "output" or node.target is torch._assert:
             graph.erase_node(node)
     graph.output(tuple(chosen))
     part = GraphModule(model, graph)
@@ -195,9 +200,15 @@ def _channel_axis(owner, name, shape, other):
 def _shapes_at(part, rows, cols):
     """Return the shapes of a part's layers for an image of a size, None where it does not take that.
 
-    On torch's device "meta", where nothing is computed.
+    On torch's device "meta", where nothing is computed. Assertions do not count: up to a layer, a network may well take
+    another size than its own.
     """
     import torch
+
+    graph = deepcopy(part.graph)
+    for node in graph.find_nodes(op="call_function", target=torch._assert):
+        graph.erase_node(node)
+    part = torch.fx.GraphModule(part, graph)
 
     class Forward(torch.nn.Module):
         def __init__(self):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from skimgfeat import CNNEmbedding
-from skimgfeat.embedding._graph import _channel_axis
+from skimgfeat.embedding._graph import _channel_axis, cut
 
 torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
@@ -72,6 +72,19 @@ def test_several_nodes_of_which_one_gives_no_maps():
 def test_maps_are_pooled_over_their_sides(name, layer, side, axes):
     (maps,) = seen_by_hooks(name, [layer], side)
     assert_close(make(name, layer, side).fit_transform([PHOTO]), maps.mean(axes).numpy())
+
+
+def test_what_is_behind_a_layer_is_not_computed():
+    part, names = cut("CNNEmbedding", torchvision.models.vit_b_32().eval(), ("conv_proj",), {})
+    assert names == ("conv_proj",)
+    assert {name for name, _ in part.named_children()} == {"conv_proj"}
+
+
+def test_tokens_before_they_are_turned():
+    """Behind "permute" tokens have their channels last, before it first, in a network that takes one size only."""
+    before, behind = (make("vit_b_32", layer, 224).fit_transform([PHOTO]) for layer in ("reshape", "permute"))
+    assert before.shape == (1, 768)
+    assert_close(before, behind)
 
 
 def test_maps_of_a_network_that_takes_one_size_have_their_channels_last():
