@@ -17,7 +17,7 @@ from skimgfeat.cli._arguments import (
 )
 from skimgfeat.cli._features import read_features
 from skimgfeat.cli._inputs import ARRAY, FOLDER, TABLE, input_kind, read_inputs
-from skimgfeat.cli._to_file import extract_to_file
+from skimgfeat.cli._to_file import extract_to_file, model_info_path
 from skimgfeat.cli._to_folder import extract_to_folder
 
 _SUFFIXES = (".npy", ".npz", ".parquet")
@@ -33,6 +33,9 @@ _OF_OUTPUT = {
     _JOB: ("chunk_size", "on_error", "max_error_rate", "item_timeout", "no_resume", "layout", "prefix", "csv"),
 }
 
+# Those of cnn.
+_NETWORK = ("model", "weights", "layer", "pooling", "precision", "backend")
+
 _EPILOG = """\
 INPUT is one of
   a folder, or an address such as s3://bucket/photos   the images in it, and in the folders in it
@@ -42,6 +45,7 @@ INPUT is one of
 OUTPUT is, by its name,
   a .npz, .npy or .parquet file    for arrays: X, feature_names and y; the features alone; a column a feature.
                                    It appears when it is complete; an interrupted run leaves nothing behind.
+                                   Beside features of cnn, OUTPUT.model_info.json tells which network made them.
   a job folder                     for all: files of Parquet, with the error of each image that failed. The same command
                                    goes on where an earlier one was interrupted or killed.
 
@@ -56,7 +60,7 @@ SPEC is one of
 examples:
   skimgfeat extract photos features --features hog --size 128x128
   skimgfeat extract items.csv features --column path --root photos --features handcrafted --size 64x64 --csv
-  skimgfeat extract photos features --features 'cnn(weights="mobilenet.pth", backend="openvino")'
+  skimgfeat extract photos features --features cnn --weights mobilenet.pth --backend openvino
   skimgfeat extract train-images-idx3-ubyte.gz train.npz --features hog --labels train-labels-idx1-ubyte.gz
   skimgfeat extract rows.npy hog.npy --features 'hog(pixels_per_cell=(4, 4))' --image-shape 8x8 --size 32x32
 
@@ -81,6 +85,7 @@ def add_parser(subparsers):
     parser.add_argument("--trust-pickle", action="store_true", help="read a saved estimator, which runs the code in it")
     _add_choice_options(parser.add_argument_group("which images"))
     _add_image_options(parser.add_argument_group("how they are read"))
+    _add_network_options(parser.add_argument_group("--features with cnn: its parameters"))
     _add_job_options(parser.add_argument_group("OUTPUT a job folder"))
     _add_file_options(parser.add_argument_group("OUTPUT a file"))
     _add_run_options(parser.add_argument_group("run"))
@@ -114,6 +119,23 @@ def _add_image_options(group):
         help="array: how rows are laid out as images, where INPUT holds rows",
     )
     group.add_argument("--size", type=sides, metavar="RxC", help="bring the images to this size first")
+
+
+def _add_network_options(group):
+    group.add_argument(
+        "--model", metavar="NAME", help="a model of torchvision, or timm/ and one of timm (mobilenet_v2)"
+    )
+    group.add_argument(
+        "--weights", metavar="NAME", help="published ones by name, a .pth or .safetensors file, or none (DEFAULT)"
+    )
+    group.add_argument("--layer", metavar="NODE[,NODE...]", help="what gives the features (what feeds the classifier)")
+    group.add_argument(
+        "--pooling", choices=["avg", "max", "gem", "flatten", "none"], help="how maps become features (avg)"
+    )
+    group.add_argument("--precision", choices=["float32", "bfloat16", "float16"], help="what is computed in (float32)")
+    group.add_argument(
+        "--backend", choices=["auto", "torch", "openvino", "onnxruntime"], help="what computes (auto: the quickest)"
+    )
 
 
 def _add_job_options(group):
@@ -163,6 +185,7 @@ def run(args):
 
     from skimgfeat import ImageReader
 
+    _set_network(args, steps)
     reader = steps.pop(0) if isinstance(steps[0], ImageReader) else None
     pipeline = _make_pipeline(args, steps)
     X, y = read_inputs(args, kind, reader)
@@ -192,8 +215,9 @@ def _output_kind(args):
         raise UsageError(f"{args.output!r} is a folder: give the name of a file in it")
     if not output.parent.is_dir():
         raise UsageError(f"the folder of {args.output!r} does not exist: create it first")
-    if output.exists() and not args.overwrite:
-        raise UsageError(f"{args.output!r} exists: choose another OUTPUT, or replace it with --overwrite")
+    for path in (args.output, model_info_path(args.output)):
+        if os.path.exists(path) and not args.overwrite:
+            raise UsageError(f"{path!r} exists: choose another OUTPUT, or replace it with --overwrite")
     return _FILE
 
 
@@ -214,6 +238,32 @@ def _check_sources(args, kind, output):
         for source in filter(None, (args.input, args.labels)):
             if os.path.samefile(args.output, source):
                 raise UsageError(f"{args.output!r} is read from: choose another OUTPUT")
+
+
+def _set_network(args, steps):
+    """Give the cnn among the steps the parameters that options name; UsageError where it has them, or is not there."""
+    given = {name: getattr(args, name) for name in _NETWORK if getattr(args, name) is not None}
+    if not given:
+        return
+
+    from skimgfeat import CNNEmbedding
+
+    networks = [step for step in steps if isinstance(step, CNNEmbedding)]
+    if len(networks) != 1:
+        raise UsageError(f"--{next(iter(given))} is a parameter of cnn: --features must have that step, once")
+    defaults = CNNEmbedding().get_params()
+    for name in given:
+        if networks[0].get_params()[name] != defaults[name]:
+            raise UsageError(f"--{name} and --features {args.features!r} both tell {name}: leave one of them out")
+    if hasattr(networks[0], "layers_"):
+        raise UsageError(
+            f"--{next(iter(given))} is a parameter of cnn, and that of {args.features!r} is fitted already"
+        )
+    if given.get("weights", "").lower() == "none":
+        given["weights"] = None
+    if "," in given.get("layer", ""):
+        given["layer"] = given["layer"].split(",")
+    networks[0].set_params(**given)
 
 
 def _make_pipeline(args, steps):

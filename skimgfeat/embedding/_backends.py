@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from skimgfeat._images import scaled_batch
-from skimgfeat.embedding._libraries import import_onnxruntime, import_openvino, is_installed
+from skimgfeat.embedding._libraries import import_onnx, import_onnxruntime, import_openvino, is_installed
 
 BACKENDS = ("torch", "openvino", "onnxruntime")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -15,8 +15,8 @@ _QUICKEST = ("openvino", "onnxruntime")
 _OPENVINO_TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 # How far from torch's a row may be, as a part of its largest value.
 _TOLERANCE = 1e-4
-# What exporting and compiling raise for an operation or a precision that is not there.
-_CANNOT = (RuntimeError, ValueError, TypeError, NotImplementedError)
+# What exporting and compiling raise for an operation or a precision that is not there, importing for what is missing.
+_CANNOT = (RuntimeError, ValueError, TypeError, NotImplementedError, ImportError)
 
 
 def to_floats(images, out=None):
@@ -70,7 +70,7 @@ class OpenVINOBackend:
     def __init__(self, owner, module, shape, precision, n_threads):
         openvino = import_openvino(owner)
         core = openvino.Core()
-        model = core.read_model(_export(module, shape))
+        model = core.read_model(_export(owner, "openvino", module, shape))
         settings = {
             # It would take bfloat16 by itself where the processor has it.
             "INFERENCE_PRECISION_HINT": _OPENVINO_TYPES[precision],
@@ -109,9 +109,8 @@ class OnnxBackend:
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            _export(module, shape), options, providers=["CPUExecutionProvider"]
-        )
+        data = _export(owner, "onnxruntime", module, shape)
+        self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         (self._input,) = (node.name for node in self._session.get_inputs())
 
     def __call__(self, images, out):
@@ -122,13 +121,14 @@ class OnnxBackend:
             out[index] = self._session.run(None, {self._input: image})[0][0]
 
 
-def _export(module, shape):
+def _export(owner, backend, module, shape):
     """Return a module for one image as bytes of ONNX, which all but torch itself read.
 
     By torch's older exporter: what follows it takes ten times as long, and a process that loads a network waits for it.
     """
     import torch
 
+    import_onnx(owner, backend)
     data = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is the older one, and what torch calls deprecated in itself

@@ -20,11 +20,21 @@ from skimgfeat.embedding._libraries import import_torch
 from skimgfeat.embedding._models import check_model, published_preparation
 from skimgfeat.embedding._network import Plan, check_device, load_network, on_threads, pack_state
 from skimgfeat.embedding._preparation import check_preparation
-from skimgfeat.embedding._weights import check_sha256, check_weights, describe_weights, fetch_weights, find_weights
+from skimgfeat.embedding._weights import (
+    check_sha256,
+    check_weights,
+    describe_weights,
+    fetch_weights,
+    find_published_name,
+    find_weights,
+    relocate,
+)
 from skimgfeat.io import ImageCollection, atomic_write
 
 _FORMAT = 1
 _FILE = "model_info.json"
+# The parameters that a file tells as they are.
+_TOLD = ("model", "layer", "pooling", "precision", "backend", "preprocessing", "random_state", "batch_size")
 # What decides the numbers.
 _PACKAGES = ("skimgfeat", "torch", "torchvision", "timm", "openvino", "onnx", "onnxruntime", "onnxscript", "pillow")
 
@@ -62,6 +72,19 @@ def _prepare_one(image, preparation, image_shape):
     return preparation(image)
 
 
+def _read_info(version_of_format, info):
+    """Return the parameters that model information tells; raise an error for what save_model_info does not write."""
+    weights = info["weights"]
+    if version_of_format != _FORMAT or not isinstance(weights["sha256"], str):
+        raise ValueError("another format")
+    image_shape = info["image_shape"]
+    return {name: info[name] for name in _TOLD} | {
+        "weights": weights["name"] or weights["path"] or None,
+        "weights_sha256": weights["sha256"],
+        "image_shape": None if image_shape is None else tuple(image_shape),
+    }
+
+
 class CNNEmbedding(ImageFeatures):
     """What a convolutional network, trained on other images, sees in an image.
 
@@ -79,9 +102,10 @@ class CNNEmbedding(ImageFeatures):
     weights : str, path-like or None, default="DEFAULT"
         - "DEFAULT", or the name of a member of torchvision's enumeration of the model's weights, such as
           "IMAGENET1K_V1": looked for where ``torch.hub`` keeps its downloads, and downloaded there;
-        - a file that ends in .pth, .pt or .safetensors: a state_dict, alone or under "state_dict", "model_state_dict"
-          or "model"; names may have a prefix such as "module.". Weights of layers that are not used, such as a
-          classifier for other classes, do not matter. Nothing in it is unpickled but tensors;
+        - a file that ends in .pth, .pt or .safetensors: a state_dict, alone or under "state_dict", "model_state_dict",
+          "model" or, where it is the only one, any name; names may have a prefix such as "module.". Weights of layers
+          that are not used, such as a classifier for other classes, do not matter. Nothing in it is unpickled but
+          tensors;
         - None: random weights, as the library draws them after ``torch.manual_seed(random_state)``.
     layer : str, list of str or None, default=None
         The node whose output is the row, named as in
@@ -89,9 +113,10 @@ class CNNEmbedding(ImageFeatures):
         whose last node counts; several are joined. None is what the last layer with weights, the classifier, is fed
         with, before pooling and dropout.
     pooling : {"avg", "max", "gem", "flatten", "none"}, default="avg"
-        How maps of (channels, rows, cols) become rows: the mean, the maximum, or the generalized mean of power 3 [3]_
-        of each channel; or all values. "none" is for layers that give rows already; those are never pooled. Of tokens,
-        as in transformers, (tokens, channels), each channel is pooled over the tokens.
+        How maps of (channels, rows, cols), or (rows, cols, channels) as in Swin, become rows: the mean, the maximum, or
+        the generalized mean of power 3 [3]_ of each channel; or all values. "none" is for layers that give rows
+        already; those are never pooled. Of tokens, as in transformers, (tokens, channels), each channel is pooled over
+        the tokens.
     batch_size : int, default=32
         How many images are prepared together, at most, and, on a GPU, computed together. On a CPU they are computed one
         by one, which is quicker.
@@ -110,12 +135,12 @@ class CNNEmbedding(ImageFeatures):
         is read. Of random weights, the hash of their names and values.
     preprocessing : dict or None, default=None
         What to change of the preparation that the published weights of the model come with, "DEFAULT" where ``weights``
-        are others: some of "resize_size" (the shorter side, (rows, cols), or None), "crop_size" (a side, or
-        (rows, cols)), "interpolation" ("nearest", "bilinear", "bicubic", "lanczos"), "mean" and "std" (of red, green
-        and blue, in [0, 1]).
+        are neither the name nor a copy of others: some of "resize_size" (the shorter side, (rows, cols), or None),
+        "crop_size" (a side, or (rows, cols)), "interpolation" ("nearest", "bilinear", "bicubic", "lanczos"), "mean" and
+        "std" (of red, green and blue, in [0, 1]).
     store_weights : bool, default=False
-        Whether a pickle holds the weights. Without them it is small, and they are found again as ``weights`` says,
-        checked by their hash, when it is used.
+        Whether a pickle holds the weights. Without them it is small, and they are found again when it is used, by their
+        path at ``fit`` or, where nothing is there any more, as ``weights`` says now; checked by their hash.
     image_shape : tuple (rows, cols) or (rows, cols, channels) or None, default=None
         How rows of X are laid out as images; one entry may be -1. None expects images.
     n_jobs : int or None, default=None
@@ -234,7 +259,7 @@ class CNNEmbedding(ImageFeatures):
         Parameters
         ----------
         path : path-like
-            A file that :meth:`save_model_info` wrote, or a job folder of :func:`extract`.
+            A file that :meth:`save_model_info` or ``skimgfeat extract`` wrote, or a job folder of :func:`extract`.
         index : int, default=0
             Which one, where a pipeline had several.
         **parameters
@@ -258,18 +283,15 @@ class CNNEmbedding(ImageFeatures):
             path = os.path.join(path, _FILE)
         with open(path, encoding="utf-8") as file:
             try:
-                steps = json.load(file)["steps"]
-                infos = [step["model"] for step in steps if step["estimator"] == cls.__name__]
-                info = infos[index]
-                known = {name: info[name] for name in cls._get_param_names() if name in info}
-            except (ValueError, LookupError, TypeError) as error:
+                content = json.load(file)
+                infos = [step["model"] for step in content["steps"] if step["estimator"] == cls.__name__]
+                known = _read_info(content["format"], infos[index])
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
                 raise ValueError(
                     f"{cls.__name__}: {path!r} must hold model information of a {cls.__name__} at index {index}, as "
-                    "save_model_info or extract writes it."
+                    "save_model_info or extract of this version writes it."
                 ) from error
-        weights = known["weights"]
-        known["weights"] = weights["name"] or weights["path"] or None
-        return cls(**known | {"weights_sha256": weights["sha256"]} | parameters)
+        return cls(**known | parameters)
 
     def _check_parameters(self):
         """Check the parameters, look for the weights, and return the Plan."""
@@ -286,10 +308,9 @@ class CNNEmbedding(ImageFeatures):
         import_torch(owner)
         device = check_device(owner, self.device, self.backend)
         model = check_model(owner, self.model)
-        weights = find_weights(owner, model, path_or_name, seed)
-        published = published_preparation(owner, model, weights.name or "DEFAULT")
+        weights = fetch_weights(owner, find_weights(owner, model, path_or_name, seed), sha256)
+        published = published_preparation(owner, model, find_published_name(owner, model, weights))
         preparation = check_preparation(owner, published, self.preprocessing)
-        weights = fetch_weights(owner, weights, sha256)
         return Plan(model, weights, layers, self.pooling, preparation, self.precision, self.backend, device)
 
     def _feature_names(self, image_shape):
@@ -297,7 +318,10 @@ class CNNEmbedding(ImageFeatures):
         return [f"{prefix}_{number}" for number in range(self._n_features_out)]
 
     def _network(self):
-        return load_network(on_threads(self._plan, count_threads(self.n_jobs)), self._state)
+        plan = self._plan
+        if self._state is None:
+            plan = replace(plan, weights=relocate(type(self).__name__, plan.weights, self.weights))
+        return load_network(on_threads(plan, count_threads(self.n_jobs)), self._state)
 
     def _extract(self, images, out, network=None):
         (network or self._network()).fill(images, out)
@@ -405,8 +429,9 @@ class CNNEmbedding(ImageFeatures):
         -------
         info : dict
             The parameters that decide the rows, as they came out at ``fit``: ``model``; ``weights``, with their hash;
-            ``layer``, ``pooling``, ``precision``, ``backend``, ``preprocessing``, ``random_state``, ``batch_size``;
-            ``n_features``; and ``versions`` of the libraries, None for one that is not installed. As JSON takes it.
+            ``layer``, ``pooling``, ``precision``, ``backend``, ``preprocessing``, ``random_state``, ``batch_size``,
+            ``image_shape``; ``n_features``; and ``versions`` of the libraries, None for one that is not installed. As
+            JSON takes it.
         """
         check_is_fitted(self, "_n_features_out")
         return {
@@ -419,6 +444,7 @@ class CNNEmbedding(ImageFeatures):
             "preprocessing": self.preprocessing_,
             "random_state": self._plan.weights.seed,
             "batch_size": int(self.batch_size),
+            "image_shape": None if self.image_shape is None else list(map(int, self.image_shape)),
             "n_features": self._n_features_out,
             "versions": {name: _version(name) for name in _PACKAGES},
         }

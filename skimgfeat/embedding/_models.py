@@ -27,10 +27,14 @@ def check_model(owner, name):
     if not isinstance(name, str):
         raise TypeError(f"{owner}: model must be a string such as 'mobilenet_v2', got {name!r}.")
     if name.startswith(_TIMM):
-        known = import_timm(owner).list_models()
-        bare = name.removeprefix(_TIMM).partition(".")[0]
+        timm = import_timm(owner)
+        known = timm.list_models()
+        bare, _, tag = name.removeprefix(_TIMM).partition(".")
         if bare not in known:
             raise ValueError(f"{owner}: model must be one of timm.list_models(), got {name!r}.{_near(bare, known)}")
+        known = timm.list_pretrained(f"{bare}.*")
+        if tag and f"{bare}.{tag}" not in known:
+            raise ValueError(f"{owner}: model must be {bare!r} or one of timm's {known} behind 'timm/', got {name!r}.")
         return name
     _, torchvision = import_torch(owner)
     known = torchvision.models.list_models(module=torchvision.models)
@@ -108,14 +112,29 @@ def find_published(owner, name, weights):
     return Published(member.name, member.url, member.url.rpartition("/")[2])
 
 
+def find_member(owner, name, file_name):
+    """Return the name of the weights of a model of torchvision that are published as a file called so, or ""."""
+    if name.startswith(_TIMM):
+        return ""
+    _, torchvision = import_torch(owner)
+    members = torchvision.models.get_model_weights(name)
+    return next((member.name for member in members if member.url.rpartition("/")[2] == file_name), "")
+
+
 def published_preparation(owner, name, weights):
     """Return how images were prepared for the published weights called ``weights``, or for the model's default ones."""
     if name.startswith(_TIMM):
         config = _timm_config(owner, name)
         rows, cols = config.input_size[1:]
         resized = tuple(math.floor(side / config.crop_pct) for side in (rows, cols))
+        squashes = config.crop_mode == "squash"
+        if not squashes and (config.crop_mode != "center" or rows != cols):
+            raise ValueError(
+                f"{owner}: model must be one whose images fill a square, or are squashed, got {name!r}, for which timm "
+                f"brings them to {rows} x {cols} by crop_mode={config.crop_mode!r}; take another one."
+            )
         return {
-            "resize_size": resized[0] if rows == cols else resized,
+            "resize_size": resized if squashes else resized[0],
             "crop_size": (rows, cols),
             "interpolation": config.interpolation,
             "mean": tuple(config.mean),

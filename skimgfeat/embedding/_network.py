@@ -10,11 +10,11 @@ from threadpoolctl import ThreadpoolController
 
 from skimgfeat._parallel import count_threads
 from skimgfeat.embedding._backends import TorchBackend, choose_backend, make_backend, to_floats
-from skimgfeat.embedding._graph import cut, make_embedding
+from skimgfeat.embedding._graph import cut, find_channel_axes, make_embedding
 from skimgfeat.embedding._libraries import import_torch
 from skimgfeat.embedding._models import build_model, trace_options
 from skimgfeat.embedding._preparation import Preparation
-from skimgfeat.embedding._weights import Weights, fetch_weights, hash_state, load_state, read_state
+from skimgfeat.embedding._weights import Weights, fetch_weights, hash_state, load_state, locate, read_state
 
 _OWNER = "CNNEmbedding"
 # How many networks a process keeps: those of a grid search come back again and again.
@@ -92,7 +92,7 @@ def load_network(plan, stored=None):
             _kept[plan] = _kept[network.plan] = network
         for key in (plan, network.plan):
             _kept.move_to_end(key)
-        while len(_kept) > 2 * _N_KEPT:
+        while len(set(map(id, _kept.values()))) > _N_KEPT:  # one may have two keys
             _kept.popitem(last=False)
         return network
 
@@ -100,7 +100,7 @@ def load_network(plan, stored=None):
 def _load(plan, stored):
     part, layers, weights = _load_part(plan, stored)
     embedding = make_embedding(part, plan.pooling, plan.preparation)
-    n_columns = _count_columns(embedding, plan)
+    n_columns = _count_columns(embedding, plan, layers)
     device = _find_device(plan)
     plan = replace(plan, weights=weights)
     if plan.backend == "auto":
@@ -138,7 +138,8 @@ def _load_part(plan, stored):
         weights = replace(weights, sha256=sha256)
     else:
         weights = fetch_weights(_OWNER, weights, weights.sha256 or None)
-        load_state(_OWNER, part, read_state(_OWNER, weights.path), repr(weights.path))
+        path = locate(_OWNER, weights)
+        load_state(_OWNER, part, read_state(_OWNER, path), repr(path))
     return part, layers, weights
 
 
@@ -150,12 +151,13 @@ def pack_state(plan):
     return save({name: values.contiguous() for name, values in part.state_dict().items()})
 
 
-def _count_columns(embedding, plan):
-    """Return the number of columns; raise ValueError for a layer that gives no rows."""
+def _count_columns(embedding, plan, names):
+    """Return the number of columns, and tell the embedding where channels are; ValueError where there are no rows."""
     torch, _ = import_torch(_OWNER)
     images = torch.from_numpy(to_floats(np.zeros((1, *plan.image_shape), dtype=np.uint8)))
     with torch.inference_mode():
-        for values in embedding.layers(images):
+        layers = embedding.layers(images)
+        for values in layers:
             if not isinstance(values, torch.Tensor) or values.ndim not in (2, 3, 4) or len(values) != 1:
                 raise ValueError(f"{_OWNER}: layer must be nodes that give maps, tokens or rows, got {plan.layers!r}.")
             if values.ndim > 2 and plan.pooling == "none":
@@ -163,7 +165,12 @@ def _count_columns(embedding, plan):
                     f"{_OWNER}: pooling must be 'avg', 'max', 'gem' or 'flatten' for a layer that gives no rows but "
                     f"an array of shape {tuple(values.shape[1:])} for each image, got 'none'."
                 )
-        return embedding(images).shape[1]
+        if plan.pooling == "flatten":
+            embedding.channel_axes = (1,) * len(layers)
+        else:
+            size = plan.preparation.crop_size
+            embedding.channel_axes = find_channel_axes(_OWNER, embedding.part, layers, names, size)
+        return embedding.join(layers).shape[1]
 
 
 def _find_device(plan):

@@ -2,16 +2,20 @@
 
 import hashlib
 import os
+import re
 from dataclasses import asdict, dataclass, replace
 from pickle import UnpicklingError
 
 from skimgfeat.embedding._libraries import import_torch
-from skimgfeat.embedding._models import find_published
+from skimgfeat.embedding._models import find_member, find_published
 
 _SUFFIXES = (".pth", ".pt", ".safetensors")
 _READ_BYTES = 1 << 20
 # Under what training scripts put the weights, beside optimizers and such.
 _NESTED = ("state_dict", "model_state_dict", "model")
+_N_SHOWN = 8
+# The beginning of a file's hash in its name.
+_DIGITS = re.compile(r"-([0-9a-f]{8,})\.")
 _COUNTER = "num_batches_tracked"  # of no use outside training; old files do not have it
 
 
@@ -26,7 +30,7 @@ class Weights:
     name : str
         The name of published weights, else "".
     path : str
-        The file, "" for random weights.
+        The file, of published weights only its name: it is where ``torch.hub`` keeps its downloads. "" for random ones.
     url : str
         Where the file is downloaded from when it is missing, "" where from nowhere.
     seed : int
@@ -74,9 +78,28 @@ def find_weights(owner, model, weights, seed):
     if weights.lower().endswith(_SUFFIXES):
         return Weights("file", path=os.path.abspath(weights))
     published = find_published(owner, model, weights)
+    return Weights("published", name=published.name, path=published.file_name, url=published.url)
+
+
+def locate(owner, weights):
+    """Return the path of the file of weights, which need not be there; "" for random weights."""
+    if weights.kind != "published":
+        return weights.path
     torch, _ = import_torch(owner)
-    path = os.path.join(torch.hub.get_dir(), "checkpoints", published.file_name)
-    return Weights("published", name=published.name, path=path, url=published.url)
+    return os.path.join(torch.hub.get_dir(), "checkpoints", weights.path)
+
+
+def relocate(owner, weights, given):
+    """Return Weights whose file has gone with the path that the parameter ``weights`` gives now, others as they are.
+
+    Whether that file is the same, its hash tells when it is read.
+    """
+    if weights.kind == "random" or os.path.exists(locate(owner, weights)):
+        return weights
+    given = check_weights(owner, given)
+    if given is None or not given.lower().endswith(_SUFFIXES):
+        return weights
+    return replace(weights, kind="file", path=os.path.abspath(given))
 
 
 def fetch_weights(owner, weights, wanted_sha256=None):
@@ -91,29 +114,49 @@ def fetch_weights(owner, weights, wanted_sha256=None):
     """
     if weights.kind == "random":
         return replace(weights, sha256=wanted_sha256 or "")
-    if weights.kind == "published" and not os.path.exists(weights.path):
-        _download(owner, weights)
-    sha256 = _hash_file(owner, weights.path)
+    path = locate(owner, weights)
+    if weights.kind == "published" and not os.path.exists(path):
+        _download(owner, weights, path)
+    sha256 = _hash_file(owner, path)
+    if weights.kind == "published" and not _has_its_digits(path, sha256):
+        raise ValueError(
+            f"{owner}: {path!r} is damaged or another file: its SHA-256 is {sha256}, and must begin as its name says. "
+            "Delete it, and it is downloaded again."
+        )
     if wanted_sha256 not in (None, sha256):
         raise ValueError(
-            f"{owner}: the weights {weights.path!r} are not the ones that are asked for: their SHA-256 is {sha256}, "
+            f"{owner}: the weights {path!r} are not the ones that are asked for: their SHA-256 is {sha256}, "
             f"and it must be {wanted_sha256}. Find the right file, or leave weights_sha256 out if these will do."
         )
     return replace(weights, sha256=sha256)
 
 
-def _download(owner, weights):
+def find_published_name(owner, model, weights):
+    """Return the name of the published weights that a file holds, by its name and hash; "" where it holds others."""
+    file_name = os.path.basename(weights.path)
+    if weights.kind != "file" or not _has_its_digits(file_name, weights.sha256):
+        return weights.name
+    return find_member(owner, model, file_name)
+
+
+def _has_its_digits(path, sha256):
+    """Tell whether a file has the digits of its hash that its name ends in, as torch writes them; or has none there."""
+    digits = _DIGITS.search(os.path.basename(path))
+    return digits is None or sha256.startswith(digits[1])
+
+
+def _download(owner, weights, path):
     """Download a file, which is there only when it is complete and has the digits that its name promises."""
     torch, _ = import_torch(owner)
-    digits = torch.hub.HASH_REGEX.search(os.path.basename(weights.path))
-    os.makedirs(os.path.dirname(weights.path), exist_ok=True)
+    digits = _DIGITS.search(weights.path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     try:
-        torch.hub.download_url_to_file(weights.url, weights.path, digits and digits[1], progress=False)
+        torch.hub.download_url_to_file(weights.url, path, digits and digits[1], progress=False)
     except (OSError, RuntimeError) as error:  # RuntimeError: another hash
         raise OSError(
             f"{owner}: the weights {weights.name} cannot be downloaded from {weights.url} ({error}). Download the file "
-            f"elsewhere, and give its path, weights='.../{os.path.basename(weights.path)}', or put it at "
-            f"{weights.path!r}; weights=None takes random ones."
+            f"elsewhere, and give its path, weights='.../{weights.path}', or put it at {path!r}; weights=None takes "
+            "random ones."
         ) from error
 
 
@@ -157,14 +200,52 @@ def read_state(owner, path):
     except (UnpicklingError, EOFError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"{owner}: {path!r} cannot be read as weights: it must hold tensors and nothing else, as torch.save("
-            f"model.state_dict(), path) writes them, got: {str(error).splitlines()[0] if str(error) else error!r}"
+            f"model.state_dict(), path) writes them, got {_describe(error)}."
         ) from error
+    content = _find_state(owner, path, content, torch.Tensor)
+    state = {
+        name: values for name, values in content.items() if isinstance(name, str) and isinstance(values, torch.Tensor)
+    }
+    if not state:
+        raise ValueError(
+            f"{owner}: {path!r} must hold a state_dict, a dict of names to tensors, got a dict of "
+            f"{list(content)[:_N_SHOWN]}."
+        )
+    return state
+
+
+def _describe(error):
+    """Return what torch has found in a file, without its advice to run what is in it."""
+    text = str(error)
+    if found := re.search(r"GLOBAL (\S+)", text):
+        return f"a {found[1]}"
+    if isinstance(error, UnpicklingError):
+        return "no file of torch.save"
+    if "TorchScript" in text:
+        return "a program of TorchScript"
+    return text.partition(". ")[0] or "an empty file"
+
+
+def _find_state(owner, path, content, tensor):
+    """Return the dict of tensors in what a file holds: itself, or what a training script has put into it."""
+
+    def holds_tensors(values):
+        return isinstance(values, dict) and any(isinstance(value, tensor) for value in values.values())
+
     for name in _NESTED:
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
     if not isinstance(content, dict):
         raise ValueError(f"{owner}: {path!r} must hold a state_dict, a dict of tensors, got {type(content).__name__}.")
-    return {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    if holds_tensors(content):
+        return content
+    nested = [name for name, values in content.items() if holds_tensors(values)]
+    if len(nested) > 1:
+        raise ValueError(
+            f"{owner}: {path!r} must hold the weights of one network, got dicts of tensors under {nested}; save the "
+            "right one alone."
+        )
+    return content[nested[0]] if nested else content
 
 
 def load_state(owner, network, state, source):
@@ -180,7 +261,7 @@ def load_state(owner, network, state, source):
         What to call them in an error.
     """
     wanted = network.state_dict()
-    prefix = _find_prefix(wanted, state)
+    prefix = _find_prefix(owner, wanted, state, source)
     found = {name: state[prefix + name] for name in wanted if prefix + name in state}
     missing = [name for name in wanted if name not in found and not name.endswith(_COUNTER)]
     if missing:
@@ -194,19 +275,34 @@ def load_state(owner, network, state, source):
                 f"{owner}: {source} holds weights of another model: {name!r} has shape {tuple(values.shape)} there, "
                 f"and must have {tuple(wanted[name].shape)}."
             )
+        if not values.isfinite().all():
+            raise ValueError(
+                f"{owner}: {source} must hold finite weights, got NaN or infinities in {name!r}; take those of an "
+                "earlier epoch."
+            )
     network.load_state_dict({**wanted, **found})
 
 
-def _find_prefix(wanted, state):
+def _find_prefix(owner, wanted, state, source):
     """Return what stands before all names in a file, "" where nothing does, whatever their order.
 
-    Of a name such as "conv1.weight", the shortest: "layer1.0.conv1.weight" is another layer.
+    Of several, one that others begin with is that of the whole model: where "module.conv1.weight" is, there may be
+    "module.layer1.0.conv1.weight".
     """
-    for name in wanted:
-        prefixes = [found.removesuffix(name) for found in state if found == name or found.endswith(f".{name}")]
-        if prefixes:
-            return min(prefixes, key=len)
-    return ""
+    wanted = [name for name in wanted if not name.endswith(_COUNTER)]
+    if not wanted:
+        return ""
+    prefixes = [found.removesuffix(wanted[0]) for found in state if f".{found}".endswith(f".{wanted[0]}")]
+    complete = [prefix for prefix in prefixes if all(prefix + name in state for name in wanted)]
+    outer = [
+        prefix for prefix in complete if not any(prefix.startswith(other) for other in complete if other != prefix)
+    ]
+    if len(outer) > 1:
+        raise ValueError(
+            f"{owner}: {source} must hold the weights of one network, got several, whose names begin with "
+            f"{sorted(outer)}; save the right ones alone."
+        )
+    return outer[0] if outer else min(prefixes, key=len, default="")
 
 
 def describe_weights(weights):

@@ -1,6 +1,7 @@
 """Rows of images to rows of the items that the images show."""
 
 import logging
+import os
 import re
 from dataclasses import asdict, dataclass, field
 
@@ -42,7 +43,7 @@ class AggregateAccount:
     items : int
         How many items there are.
     unmatched_names : list of str
-        The images that belong to no item: their paths, or their places where they have none.
+        The images that belong to no item: their paths or names, or their places where they have none.
     nan_items : list of str
         The items whose features are NaN: with no row that is used or, with ``nan_policy="propagate"``, with one that
         failed.
@@ -126,7 +127,7 @@ def aggregate(
         value of that column, and returns a string, or None for no item.
     method : {"mean", "max", "first", "median"}, default="mean"
         What becomes of the rows of an item, column by column. "first" takes one row: that of the first path in natural
-        order, which has 2 before 10.
+        order, which has 2 before 10; without paths and names of images, what ``on`` names is in that order.
     on : str or None, default=None
         With a regular expression or a callable, the column that it looks at; None is ``image_name``, the file's name
         without its folder.
@@ -197,10 +198,11 @@ def aggregate(
     """
     _check_parameters(by, method, on, nan_policy, counts, prefix, to, output)
     column, identify = identifier(_OWNER, by, on)
+    _check_kind_of_file(features)
     table = open_rows(_OWNER, features, names, column)
     _check_column(table, column, by)
     feature_names = _name_features(table.names, prefix, counts)
-    index = index_items(table, column, identify)
+    index = index_items(table, column, identify, holds_names=not isinstance(by, str))
     _check_index(index, by, nan_policy)
     is_nan = (index.n_used == 0) | ((nan_policy == "propagate") & (index.n_failed > 0))
     account = AggregateAccount(
@@ -239,6 +241,17 @@ def _check_parameters(by, method, on, nan_policy, counts, prefix, to, output):
     check_choice(_OWNER, "to", to, _KINDS)
     if output is not None:
         check_table_path(_OWNER, output)
+
+
+def _check_kind_of_file(features):
+    """Raise ValueError for a CSV file: it does not say which columns hold features."""
+    if isinstance(features, (str, os.PathLike)):
+        path = os.fsdecode(features)
+        if path.lower().endswith(".csv") and not os.path.isdir(path):
+            raise ValueError(
+                f"{_OWNER}: CSV is not read, got {path!r}; give the job folder that it was written from, a Parquet "
+                "file or, in Python, a data frame."
+            )
 
 
 def _check_column(table, column, by):

@@ -20,7 +20,15 @@ from skimgfeat.jobs._folder import ITEM_COLUMNS, ITEMS, JOB, MANIFEST, MODEL_INF
 from skimgfeat.jobs._items import are_paths, as_items
 from skimgfeat.jobs._layouts import layout_of
 from skimgfeat.jobs._model_info import describe_models
-from skimgfeat.jobs._prepare import check_transformer, column_names, for_workers, hash_estimator, prepare, try_out
+from skimgfeat.jobs._prepare import (
+    FitError,
+    check_transformer,
+    column_names,
+    for_workers,
+    hash_estimator,
+    prepare,
+    try_out,
+)
 from skimgfeat.jobs._run import Run, sigterm_interrupts
 from skimgfeat.jobs._watchdog import here
 from skimgfeat.jobs._workers import WorkerDiedError, Workers
@@ -135,7 +143,8 @@ def extract(
     BlockingIOError
         Where another run is writing to the job folder.
     OSError
-        Where the disk is full or cannot be written to. What was written stays.
+        Where the disk is full or cannot be written to; what was written stays. For a file that fitting a step needs and
+        that is not there, such as weights.
     ImageError
         With ``on_error="raise"``, for the item that failed.
     TooManyErrorsError
@@ -143,7 +152,7 @@ def extract(
     Interrupted
         A KeyboardInterrupt, for SIGINT and SIGTERM.
     ImportError
-        Without pyarrow.
+        Without pyarrow, or a library that a step needs.
 
     See Also
     --------
@@ -390,6 +399,8 @@ def _prepare_on_first(owner, workers, estimator, items, item_timeout):
         prepared, error = items.refusal(place), None
         if prepared is None:
             prepared, error = _try_to_prepare(owner, workers, estimator, items[place : place + 1], item_timeout)
+        if isinstance(error, FitError):
+            raise error.args[0]
         if isinstance(error, (DamagedError, TypeError)):
             raise error
         if error is not None:

@@ -56,16 +56,17 @@ class ItemIndex:
         return np.bincount(self.codes[(self.codes >= 0) & self.failed], minlength=len(self.ids))
 
 
-def index_items(table, column, identify):
+def index_items(table, column, identify, *, holds_names):
     """Read the columns that tell items, and features only where nothing else says which rows have failed.
 
-    ``identify`` makes an item of a value of the column, or None.
+    ``identify`` makes an item of a value of the column, or None. ``holds_names`` says that these values name the images
+    where no other column does.
     """
     places: dict[str, int] = {}
     firsts: dict[int, tuple] = {}
     codes: list[int] = []
     failed, unmatched, first_failed = [], [], None
-    for value, name, fails in _iter_rows(table, column):
+    for value, name, fails in _iter_rows(table, column, holds_names):
         item, row = identify(value), len(codes)
         code = -1 if item is None else places.setdefault(item, len(places))
         codes.append(code)
@@ -87,9 +88,9 @@ def index_items(table, column, identify):
     )
 
 
-def _iter_rows(table, column):
+def _iter_rows(table, column, holds_names):
     """Yield what tells the item, the name of the image or None, and whether its features are missing."""
-    named = next((name for name in (PATH_COLUMN, NAME_COLUMN) if name in table.types), None)
+    named = next((name for name in (PATH_COLUMN, NAME_COLUMN) if name in table.types), column if holds_names else None)
     columns = list(dict.fromkeys(filter(None, [column, named, STATUS_COLUMN if table.tells_status else None])))
     for part in range(len(table.lengths)):
         for values, features in table.read_batches(part, columns, with_features=not table.tells_status):

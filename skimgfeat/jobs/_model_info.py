@@ -1,7 +1,10 @@
 """What is written beside features of networks: enough to make the same features again."""
 
+import json
+
 from sklearn.pipeline import Pipeline
 
+from skimgfeat.io import atomic_write
 from skimgfeat.jobs._prepare import leaves
 
 _FORMAT = 1
@@ -17,6 +20,12 @@ def describe_models(estimator, items):
         return None
     kind = "pipeline" if isinstance(estimator, Pipeline) else "estimator"
     return {"format": _FORMAT, "input": items.describe(), kind: repr(estimator), "steps": steps}
+
+
+def write_models(path, models):
+    """Write what :func:`describe_models` gives to a JSON file; of a parameter that JSON does not take, its repr."""
+    with atomic_write(path) as file:
+        file.write((json.dumps(models, indent=1, default=repr) + "\n").encode())
 
 
 def _describe_step(step):

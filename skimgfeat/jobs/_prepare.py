@@ -16,6 +16,10 @@ from skimgfeat.jobs._chunk import attempt
 _OWNER = "extract"
 
 
+class FitError(Exception):
+    """What fitting a step raised for a file or library that is missing, in its ``args``: no image is to blame."""
+
+
 def check_transformer(estimator):
     """Raise TypeError or NotFittedError for what cannot be run over items as it is."""
     if not callable(getattr(estimator, "transform", None)):
@@ -62,7 +66,7 @@ def prepare(estimator, items):
     """Fit what is not fitted on the first item that can be read; return the estimator and what it makes of the item.
 
     Returns the ImageError of the first where no item of ``items`` can be read. Raises TypeError or ValueError where the
-    item cannot be used.
+    item cannot be used, FitError where fitting misses something else.
     """
     failed: dict[int, ImageError] = {}
     for places, images, failures in items.read_batches():
@@ -162,7 +166,10 @@ def _fit(estimator, images):
         ]
         return estimator
     if not isinstance(estimator, Pipeline):
-        return estimator.fit(images)
+        try:
+            return estimator.fit(images)
+        except (ImportError, OSError) as error:
+            raise FitError(error) from error
     for index, (name, step) in enumerate(estimator.steps):
         if isinstance(step, str) or step is None:
             continue

@@ -109,3 +109,10 @@ def test_places_that_cannot_be_read_or_written(run, tmp_path, capsys):
     assert "there is no job folder" in capsys.readouterr().err
     assert main(["aggregate", run, str(tmp_path / "missing" / "items.csv")]) == 1
     assert "its folder does not exist" in capsys.readouterr().err
+
+
+def test_csv_is_not_read(run, tmp_path, capsys):
+    (tmp_path / "features.csv").write_text("item_id,x\n7,1.0\n")
+    assert main(["aggregate", str(tmp_path / "features.csv"), str(tmp_path / "items.csv")]) == 2
+    assert "CSV is not read" in capsys.readouterr().err
+    assert not (tmp_path / "items.csv").exists()

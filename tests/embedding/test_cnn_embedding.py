@@ -361,7 +361,7 @@ def test_a_wrong_hash_is_refused_before_the_file_is_read(state_file, monkeypatch
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     make(weights=path, weights_sha256=sha256.upper()).fit(PHOTOS)
     monkeypatch.setattr(torch, "load", lambda *args, **kwargs: pytest.fail("read"))
-    with pytest.raises(ValueError, match=rf"weights_sha256|SHA-256 is {sha256}"):
+    with pytest.raises(ValueError, match=f"their SHA-256 is {sha256}, and it must be {'0' * 64}"):
         make(weights=path, weights_sha256="0" * 64).fit(PHOTOS)
 
 
@@ -513,6 +513,48 @@ def test_model_info_makes_the_same_rows(state_file, tmp_path):
     np.testing.assert_array_equal(moved.fit_transform(PHOTOS), embedding.transform(PHOTOS))
 
 
+def test_model_info_tells_how_rows_are_laid_out(tmp_path):
+    rows = RNG.integers(0, 256, (2, 20 * 30 * 3), dtype=np.uint8)
+    embedding = make(image_shape=(20, -1, 3)).fit(rows)
+    embedding.save_model_info(tmp_path / "model.json")
+    again = CNNEmbedding.from_model_info(tmp_path / "model.json")
+    np.testing.assert_array_equal(again.fit_transform(rows), embedding.transform(rows))
+
+
+def without(*names):
+    def change(content):
+        for name in names[:-1]:
+            content = content[name]
+        del content[names[-1]]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.update(format=99),
+        without("format"),
+        without("steps", 0, "estimator"),
+        *(without("steps", 0, "model", name) for name in ("weights", "model", "layer", "preprocessing")),
+        without("steps", 0, "model", "weights", "sha256"),
+        *(
+            lambda content, value=value: content["steps"][0]["model"].update(weights=value)
+            for value in (None, "DEFAULT", {"name": "DEFAULT", "path": "", "sha256": None})
+        ),
+        lambda content: content["steps"][0].update(model="resnet18"),
+    ],
+)
+def test_model_info_that_is_not_as_it_was_written(tmp_path, change):
+    make(layer="conv1").fit(PHOTOS).save_model_info(tmp_path / "model.json")
+    content = json.loads((tmp_path / "model.json").read_text())
+    CNNEmbedding.from_model_info(tmp_path / "model.json")
+    change(content)
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="must hold model information"):
+        CNNEmbedding.from_model_info(tmp_path / "model.json")
+
+
 @pytest.mark.parametrize("content", ["no JSON", "{}", '{"steps": [{"estimator": "HOG"}]}', '{"steps": 3}'])
 def test_files_that_are_no_model_info(tmp_path, content):
     (tmp_path / "model.json").write_text(content)
@@ -545,6 +587,15 @@ def test_clones_share_a_network(state_file):
     embedding = make(weights=state_file[0]).fit(PHOTOS)
     other = clone(embedding).fit(PHOTOS[:1])
     assert load_network(other._plan) is load_network(embedding._plan)
+
+
+@pytest.mark.parametrize("given", ["file", "random"])
+def test_a_process_keeps_the_last_four(state_file, given):
+    forget_networks()
+    weights = state_file[0] if given == "file" else None
+    networks = [make(weights=weights, layer=f"stage2.{n}").fit(PHOTOS)._network() for n in (0, 1, 2, 3)]
+    networks.append(make(weights=weights, layer="stage3.0").fit(PHOTOS)._network())
+    assert {id(network) for network in _network._kept.values()} == set(map(id, networks[1:]))
 
 
 def test_threads_of_openvino_follow_n_jobs():

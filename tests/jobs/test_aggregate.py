@@ -243,6 +243,25 @@ def test_natural_order():
     assert aggregate(frame, by="key", method="first")[0]["x"].tolist() == [1.0, 2.0]
 
 
+def test_first_of_the_names_in_a_column_of_another_name():
+    frame = pd.DataFrame({"file": ["7_10.png", "7_2.png", "logo.png"], "x": [1.0, 3.0, 5.0]})
+    for by in (re.compile("^([0-9]+)_"), lambda name: name.partition("_")[0] if "_" in name else None):
+        items, account = aggregate(frame, by=by, on="file", method="first")
+        assert items["x"].tolist() == [3.0]
+        assert account.unmatched_names == ["logo.png"]
+    # The path of an image comes before what else a column says of it.
+    frame["image_path"] = ["a/1.png", "a/2.png", "a/3.png"]
+    items, account = aggregate(frame, by=re.compile("^([0-9]+)_"), on="file", method="first")
+    assert items["x"].tolist() == [1.0]
+    assert account.unmatched_names == ["a/3.png"]
+
+
+def test_csv_is_not_read(tmp_path):
+    (tmp_path / "features.CSV").write_text("item_id,x\n7,1.0\n")
+    with pytest.raises(ValueError, match=r"aggregate: CSV is not read, got '.*features\.CSV'; give the job folder"):
+        aggregate(tmp_path / "features.CSV")
+
+
 # --- Rows that failed
 
 
