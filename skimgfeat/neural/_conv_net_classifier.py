@@ -78,7 +78,8 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
     device : str or None, default=None
         Where the network runs, as torch says: "cpu", "cuda". None is "cuda" where there is one, else "cpu".
     callbacks : list or None, default=None
-        Callbacks of skorch, such as ``skorch.callbacks.LRScheduler``, that take part in training.
+        Callbacks of skorch, such as ``skorch.callbacks.LRScheduler``, that take part in training. They may end it, as
+        ``skorch.callbacks.EarlyStopping`` does.
     verbose : bool, default=False
         Whether each epoch is logged at the level INFO rather than DEBUG, to the logger "skimgfeat.neural".
     image_shape : tuple of int or None, default=None

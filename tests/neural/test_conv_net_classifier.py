@@ -3,7 +3,9 @@
 import io
 import logging
 import pickle
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -291,12 +293,58 @@ def test_callbacks():
     assert watcher.losses == net.history_["train_loss"]
 
 
-def test_an_interrupt_is_passed_on():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("hook", ["on_epoch_end", "on_batch_end", "on_grad_computed"])
+def test_an_interrupt_is_passed_on(number, hook):
     """skorch takes it for the wish to stop training, and would return a classifier that is half trained."""
+
+    def interrupt(net, *args, **kwargs):
+        if len(net.history) == 2:
+            signal.raise_signal(number)
+
+    callback = skorch.callbacks.Callback()
+    setattr(callback, hook, interrupt)
+    net = small().fit(IMAGES, LABELS)
+    before = net.transform(IMAGES)
+    handler = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            net.set_params(max_epochs=9, callbacks=[callback]).fit(IMAGES, LABELS)
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, handler)
+    assert_array_equal(net.transform(IMAGES), before)
+
+
+@pytest.mark.parametrize("monitor", ["train_loss", "valid_loss"])
+def test_callbacks_may_end_training(monitor):
+    rising = {"monitor": monitor, "lower_is_better": False, "threshold": 1e9, "threshold_mode": "abs"}
+    callbacks = [skorch.callbacks.EarlyStopping(patience=2, **rising)]
+    net = small(max_epochs=40, callbacks=callbacks).fit(IMAGES, LABELS)
+    assert [len(figures) for figures in net.history_.values()] == [3, 3, 3, 3]
+    best = int(np.argmin(net.history_["valid_loss"]))
+    expected = small(max_epochs=best + 1).fit(IMAGES, LABELS)
+    assert_array_equal(net.transform(IMAGES), expected.transform(IMAGES))
+
+
+def test_callbacks_may_end_training_outside_the_main_thread():
     net = small(max_epochs=9, callbacks=[Watcher(KeyboardInterrupt())])
-    with pytest.raises(KeyboardInterrupt):
-        net.fit(IMAGES, LABELS)
-    assert not hasattr(net, "network_")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(net.fit, IMAGES, LABELS).result()
+    assert len(net.history_["train_loss"]) == 2
+
+
+def test_an_epoch_that_a_callback_ended_has_no_figures():
+    class Stop(skorch.callbacks.Callback):
+        def on_batch_end(self, net, **kwargs):
+            if len(net.history) == self.epoch:
+                raise KeyboardInterrupt
+
+    stop = Stop()
+    for stop.epoch in (1, 3):
+        net = small(max_epochs=9, callbacks=[stop]).fit(IMAGES, LABELS)
+        assert [len(figures) for figures in net.history_.values()] == [stop.epoch - 1] * 4
+    assert_allclose(net.history_["train_loss"], small().fit(IMAGES, LABELS).history_["train_loss"])
 
 
 def test_epochs_are_logged(caplog, capsys):
