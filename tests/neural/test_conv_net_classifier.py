@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from scipy.special import softmax
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -211,6 +212,55 @@ def test_augmentation():
                 assert len(matches) == 1
                 found.update(matches)
     assert len(found) > 40  # of 50
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    """The batches that are trained on, as they come."""
+    seen = []
+    gather = Batches._augment
+
+    def note(self, chosen):
+        seen.append(gather(self, chosen))
+        return seen[-1]
+
+    monkeypatch.setattr(Batches, "_augment", note)
+    return seen
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "fit"])
+def test_what_goes_on_draws_anew(method, batches):
+    """Each call shows the images in another order, at other places; from scratch, all of it comes again."""
+
+    def train(net):
+        return net.partial_fit(IMAGES, LABELS, classes=[0, 1]) if method == "partial_fit" else net.fit(IMAGES, LABELS)
+
+    options = {"warm_start": True, "max_epochs": 1, "validation_fraction": None, "batch_size": 40}
+    net = small(**options, horizontal_flip=True, max_shift=2)
+    for _ in range(4):
+        train(net)
+    first = batches.copy()
+    assert len({batch.tobytes() for batch in first}) == 4
+    batches.clear()
+    twin = train(clone(net))
+    for _ in range(3):
+        twin = train(pickle.loads(pickle.dumps(twin)))
+    assert_array_equal(batches, first)
+    assert_array_equal(twin.transform(IMAGES), net.transform(IMAGES))
+    batches.clear()
+    net.set_params(warm_start=False).fit(IMAGES, LABELS)
+    assert_array_equal(batches[0], first[0])
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+def test_a_warm_start_watches_the_same_images(random_state, batches):
+    images = np.arange(40, dtype=np.uint8)[:, np.newaxis, np.newaxis].repeat(8, axis=1).repeat(8, axis=2)
+    net = small(random_state=random_state, warm_start=True, max_epochs=1, horizontal_flip=True)
+    for _ in range(3):
+        net.fit(images, LABELS)
+    trained_on = [np.sort(batch[:, 0, 0]).tolist() for batch in batches]
+    assert len(trained_on[0]) == 36
+    assert trained_on == [trained_on[0]] * 3
 
 
 def test_warm_start():
