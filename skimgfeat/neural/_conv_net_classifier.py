@@ -68,7 +68,8 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
     max_shift : int, default=0
         By how many pixels at most, at random, it is moved along either side, its border repeated.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes in the loss, {label: weight}; "balanced" weighs them inversely to their numbers.
+        Weights of the classes in the loss, {label: weight}; "balanced" weighs them inversely to their numbers,
+        which ``partial_fit`` cannot know.
     random_state : int, RandomState instance or None, default=None
         Draws the first weights, the images held out, the order and the augmentation. On the processor, an int gives the
         same network each time, with the same number of threads. What goes on with a network, ``partial_fit`` or a
@@ -259,9 +260,15 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
         Raises
         ------
         TypeError, ValueError
-            As for :meth:`fit`; and for classes that are not those of the first call.
+            As for :meth:`fit`; for classes that are not those of the first call; and for ``class_weight="balanced"``.
         """
         random = self._check_parameters()
+        if self.class_weight is not None and not isinstance(self.class_weight, dict):
+            raise ValueError(
+                f"{type(self).__name__}: class_weight={self.class_weight!r} needs the labels of all images, of which "
+                "partial_fit sees some; pass a dict of weights, {label: weight}, as "
+                "sklearn.utils.class_weight.compute_class_weight gives them for a sample of the labels."
+            )
         begins = not hasattr(self, "network_")
         if begins and classes is None:
             raise ValueError(f"{type(self).__name__}: classes must be passed on the first call to partial_fit.")

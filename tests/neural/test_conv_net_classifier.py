@@ -138,6 +138,15 @@ def test_class_weights_are_those_of_the_loss():
     assert_allclose(net.history_["train_loss"], [expected], rtol=1e-5)
 
 
+def test_balanced_weights_are_not_those_of_a_part():
+    net = small(class_weight="balanced")
+    with pytest.raises(ValueError, match=r"class_weight='balanced' needs the labels of all .*\{label: weight\}"):
+        net.partial_fit(IMAGES, LABELS, classes=[0, 1, 2])
+    assert not hasattr(net, "network_")
+    # Labels of which a batch has none are no obstacle to weights that are told.
+    net.set_params(class_weight={0: 1, 1: 2, 2: 3}).partial_fit(IMAGES, LABELS, classes=[0, 1, 2])
+
+
 def test_the_best_weights_are_kept(digits):
     X_train, X_test, y_train, y_test = digits
     net = small(batch_size=32, max_epochs=60, learning_rate=0.02, n_iter_no_change=3)
