@@ -431,6 +431,16 @@ def test_a_class_that_cannot_be_split():
     small(validation_fraction=None).fit(IMAGES, LABELS * (np.arange(40) < 2))
 
 
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_every_class_is_left_to_train_on(class_weight):
+    """Of two images of a class and a fifth of all to train on, its share rounds to none."""
+    y = np.repeat([0, 1, 2], [36, 2, 2])
+    net = small(validation_fraction=0.8, class_weight=class_weight)
+    with pytest.raises(ValueError, match=r"fewest of class 1 with 2: validation_fraction=0\.8 must leave .* lower it"):
+        net.fit(IMAGES, y)
+    net.set_params(validation_fraction=0.4).fit(IMAGES, y)
+
+
 def test_labels_that_were_not_trained_on():
     with pytest.raises(ValueError, match=r"classes \[4 5\], which are not among"):
         small().fit(IMAGES, LABELS, X_val=IMAGES, y_val=LABELS + 4)
