@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skimgfeat._images import scaled_batch
+from skimgfeat._lazy import check_finite
 from skimgfeat._parallel import iter_batches
 from skimgfeat.io import ImageError
 
@@ -22,6 +23,7 @@ def decode(owner, collection, image_shape):
                 f"{owner}: image {index} of X, {collection.names[index]!r}, has shape {image.shape}, but others have "
                 f"{image_shape}; bring them to one size first, with Resize."
             )
+        check_finite(owner, collection, index, image)
         images[index] = image
     return images
 

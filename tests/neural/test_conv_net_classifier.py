@@ -333,6 +333,21 @@ def test_collections():
         small().fit(mixed, LABELS[:5])
 
 
+def test_nan_out_of_a_collection():
+    """What a mapped function made of an image is not an image that cannot be had: it is said, and no row of NaN."""
+
+    def stretch(image):
+        with np.errstate(invalid="ignore"):
+            return (image - image.min()) / (image.max() - image.min())
+
+    sources = [*map(png, IMAGES[:39]), png(np.zeros_like(IMAGES[0]))]
+    collection = ImageCollection(sources, dtype="float32").map(stretch, image_shape=IMAGES[0].shape)
+    net = small().fit(collection[:39], LABELS[:39])
+    for use in (net.predict, net.predict_proba, net.transform, lambda X: small().fit(X, LABELS)):
+        with pytest.raises(ValueError, match="ConvNetClassifier: image 39 of X, 'item 39', holds NaN or infinity"):
+            use(collection)
+
+
 class Watcher(skorch.callbacks.Callback):
     """Notes the loss of each epoch, and raises an error in the second."""
 
