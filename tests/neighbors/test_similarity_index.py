@@ -413,6 +413,21 @@ def test_saved_and_loaded(parameters, dtype, tmp_path):
         assert_array_equal(archive["rows"], rows)
 
 
+@pytest.mark.parametrize("algorithm", ["exact", "hnsw"])
+@pytest.mark.parametrize(("fitted", "other"), [METRICS, METRICS[::-1]])
+def test_the_metric_is_that_of_fit(fitted, other, algorithm, tmp_path):
+    """Until ``fit`` is called again, also where rows become twice as many, and in a file."""
+    rows, queries = make_rows(90), 3 * make_rows(5, seed=1)
+    index = SimilarityIndex(4, fitted, algorithm).fit(rows[:20]).set_params(metric=other)
+    index.save(tmp_path / "index.npz")
+    for each in (index, SimilarityIndex.load(tmp_path / "index.npz")):
+        for n_rows in (20, 30, 90):
+            if n_rows > each.n_samples_fit_:
+                each.partial_fit(rows[each.n_samples_fit_ : n_rows])
+            assert_finds(each.kneighbors(queries), all_distances(queries, rows[:n_rows], fitted), 4)
+    assert_finds(index.fit(rows).kneighbors(queries), all_distances(queries, rows, other), 4)
+
+
 def test_damaged_and_other_files(tmp_path):
     path = tmp_path / "index.npz"
     SimilarityIndex().fit(make_rows(50)).save(path)
