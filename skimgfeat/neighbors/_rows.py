@@ -21,6 +21,8 @@ _LEFT_OUT = 0.04
 _FAR = 4
 # Beyond, squares leave float32.
 _LARGEST = 1e15
+# Longer rows than this, NumPy's buffer, einsum sums in one order among others and in another alone.
+_SUMMED_AT_ONCE = 8192
 
 
 def check_rows(owner, values, name="X"):
@@ -74,8 +76,7 @@ def prepare(values, metric, projection=None, n_jobs=None):
     """Return the Rows of an array of uint8, float32 or float64, with stand-ins where there is a projection."""
     squares = np.empty(len(values))
     for block in _blocks(values):
-        exact = values[block].astype(np.float64)
-        squares[block] = np.einsum("ij,ij->i", exact, exact)
+        squares[block] = sum_squares(values[block].astype(np.float64))
     scale, missing = np.ones(len(values)), np.zeros(len(values))
     if metric == "cosine":
         scale = np.divide(1, np.sqrt(squares), out=np.zeros(len(values)), where=squares > 0)
@@ -85,6 +86,18 @@ def prepare(values, metric, projection=None, n_jobs=None):
     stand_ins = _project(values, scale, projection, n_jobs)
     bias = np.einsum("ij,ij->i", stand_ins, stand_ins, dtype=np.float64) / 2 + missing
     return Rows(values, scale, missing, bias, stand_ins)
+
+
+def sum_squares(rows):
+    """Return the sum of the squares of each row, the same bits whatever rows stand beside it.
+
+    A matrix product would not, whose order of summation hangs on its shape.
+    """
+    sums = np.zeros(len(rows), rows.dtype)
+    for start in range(0, rows.shape[1], _SUMMED_AT_ONCE):
+        part = rows[:, start : start + _SUMMED_AT_ONCE]
+        sums += np.einsum("ij,ij->i", part, part)
+    return sums
 
 
 def to_distances(halves, metric):
@@ -153,8 +166,7 @@ def _project(values, scale, projection, n_jobs):
                 continue
             along = rows @ projection.axes
             out[block, :-1] = along
-            left = np.einsum("ij,ij->i", rows, rows) - np.einsum("ij,ij->i", along, along)
-            out[block, -1] = np.sqrt(np.maximum(left, 0))
+            out[block, -1] = np.sqrt(np.maximum(sum_squares(rows) - sum_squares(along), 0))
 
     with one_blas_thread():
         run_batches(fill, len(blocks), bytes_per_item=1 << 30, n_jobs=n_jobs)

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from skimgfeat._parallel import iter_batches
+from skimgfeat.neighbors._rows import sum_squares
 
 # Queries that share a block of rows, and rows of a block: enough for a matrix product to be at its best.
 QUERIES_AT_ONCE = 512
@@ -25,8 +26,7 @@ def settle(queries, rows, i, j):
         first, second = i[part], j[part]
         differences = queries.values[first] * queries.scale[first, np.newaxis]
         differences -= rows.values[second] * rows.scale[second, np.newaxis]
-        # Not a matrix product, whose order of summation hangs on its shape.
-        halves[part] = np.einsum("ij,ij->i", differences, differences) / 2
+        halves[part] = sum_squares(differences) / 2
         halves[part] += queries.missing[first] + rows.missing[second]
     return halves
 

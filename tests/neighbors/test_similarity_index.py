@@ -230,6 +230,21 @@ def test_a_row_is_found_the_same_alone_and_in_any_batch(noise, n_jobs):
         assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("n_columns", [8192, 8193, 20_000])
+@pytest.mark.parametrize("metric", METRICS)
+def test_long_rows_are_found_the_same_alone_and_in_any_batch(metric, n_columns):
+    """Longer than NumPy's buffer, which decides where a sum is cut; and of copies, the first one comes first."""
+    values = np.random.default_rng(0).random((13, n_columns), dtype=np.float32)
+    rows, queries = np.vstack([values[:8], values[:8]]), values[8:]
+    index = SimilarityIndex(16, metric).fit(rows)
+    distances, indices = index.kneighbors(queries)
+    assert (indices[:, ::2] + 8 == indices[:, 1::2]).all()
+    assert_array_equal(distances[:, ::2], distances[:, 1::2])
+    assert_array_equal(distances, np.vstack([index.kneighbors(query[np.newaxis])[0] for query in queries]))
+    assert_array_equal(distances, np.vstack([index.kneighbors(queries, k)[0][:, -1] for k in range(1, 17)]).T)
+    assert_array_equal(distances, SimilarityIndex(16, metric, n_jobs=5).fit(rows).kneighbors(queries)[0])
+
+
 def test_uint8_is_exact():
     """Float32 holds no sum of 3,072 squares of bytes; the integers here are compared as integers."""
     rows = np.random.default_rng(0).integers(0, 256, (500, 3072), dtype=np.uint8)
