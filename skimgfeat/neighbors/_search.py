@@ -59,8 +59,9 @@ class _Screen:
             asked = -sign * queries.scale[:, np.newaxis] * queries.values
         self._queries = asked.astype(self._dtype, copy=False)
         self._query_bias = (sign - slack) * queries.bias
-        underflow = (n_columns + 20) * float(precision.tiny)
-        self._row_bias = (sign - slack) * rows.bias - underflow * (1 + rows.scale)
+        # What underflows in a product is scaled with it.
+        underflow = (n_columns + 20) * float(precision.tiny) * (1 + (1 if self._scale is None else rows.scale))
+        self._row_bias = (sign - slack) * rows.bias - underflow
         self.block_size = _ROWS_AT_ONCE
         if self._rows.dtype != self._dtype:
             self.block_size = max(1, min(_ROWS_AT_ONCE, _CONVERTED_AT_ONCE // n_columns))

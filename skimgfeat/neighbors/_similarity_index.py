@@ -30,7 +30,7 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Number of rows found by default.
     metric : {"euclidean", "cosine"}, default="euclidean"
         Distance: the root of the summed squared differences, for uint8 in exact arithmetic up to the root; or 1 minus
-        the cosine of the angle, 1 between a row of zeros and anything.
+        the cosine of the angle, 1 between a row of zeros, or shorter than 2.3e-308, and anything.
     algorithm : {"exact", "hnsw"}, default="exact"
         How neighbors are found:
 

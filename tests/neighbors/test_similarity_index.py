@@ -180,6 +180,32 @@ def test_directions_of_rows_next_to_nothing():
         assert_array_equal(found[1], those[1])
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("noise", [0.02, 1])
+@pytest.mark.parametrize("exponent", [-460, -500, -530, -600, -1000])
+def test_directions_of_rows_whose_squares_underflow(exponent, noise):
+    """A power of 2 takes nothing from a row of float64, and turns it nowhere."""
+    rows, queries = make_rows(200, noise=noise), make_rows(23, noise=noise, seed=1)
+    expected = all_distances(queries, rows, "cosine")
+    exponents = np.where(np.arange(200) % 3, exponent, 0)[:, np.newaxis]
+    index = SimilarityIndex(7, "cosine").fit(np.ldexp(rows, exponents))
+    assert (index._projection is None) == (noise == 1)
+    for asked in (queries, np.ldexp(queries, exponents[:23]), np.ldexp(queries, 40)):
+        assert_finds(index.kneighbors(asked), expected, 7)
+        assert_finds(index.farthest(asked), expected, 7, farthest=True)
+
+
+def test_the_shortest_rows_by_cosine():
+    one = SimilarityIndex(3, "cosine").fit([[1e-160, 2e-160], [2e-160, 4e-160], [1, 0]])
+    distances, indices = one.kneighbors([[1e-160, 2e-160]])
+    assert_array_equal(indices, [[0, 1, 2]])
+    assert_allclose(distances, [[0, 0, 1 - 1 / np.sqrt(5)]], atol=1e-15)
+    assert_allclose(SimilarityIndex(2, "cosine").fit([[1, 1], [1e-170, 1e-170]]).kneighbors([[1, 1]])[0], 0, atol=1e-15)
+    # No number of float64 brings the second to unit length: it counts as zeros.
+    other = SimilarityIndex(3, "cosine").fit([[3e-308, 0], [1e-308, 0], [0, 0]])
+    assert_array_equal(other.kneighbors([[1, 0]])[0], [[0, 1, 1]])
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_rows_that_are_all_equal(metric):
     index = SimilarityIndex(4, metric).fit(np.full((300, 5), 7, dtype=np.uint8))
