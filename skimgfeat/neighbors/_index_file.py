@@ -13,14 +13,15 @@ _KIND, _VERSION = "skimgfeat.SimilarityIndex", 1
 _UNREADABLE = (EOFError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile)
 
 
-def write_index(path, index, values, graph):
-    """Write a fitted index to a file that is complete or not there."""
+def write_index(path, index, metric, values, graph):
+    """Write a fitted index to a file that is complete or not there, with the metric that it was fitted with."""
+    parameters = index.get_params() | {"metric": metric}
     names = getattr(index, "feature_names_in_", None)
     content = {
         "kind": _KIND,
         "version": _VERSION,
         "parameters": {
-            name: value.item() if isinstance(value, np.generic) else value for name, value in index.get_params().items()
+            name: value.item() if isinstance(value, np.generic) else value for name, value in parameters.items()
         },
         "feature_names": None if names is None else names.tolist(),
     }

@@ -21,6 +21,10 @@ _LEFT_OUT = 0.04
 _FAR = 4
 # Beyond, squares leave float32.
 _LARGEST = 1e15
+# Longer rows than this, NumPy's buffer, einsum sums in one order among others and in another alone.
+_SUMMED_AT_ONCE = 8192
+# Of shorter rows, squares leave float64.
+_SHORT = 1e-140
 
 
 def check_rows(owner, values, name="X"):
@@ -47,8 +51,8 @@ class Rows(NamedTuple):
 
     With u and v the rows times their ``scale``, and e the ``missing`` of both together, half the squared distance is
     ``((u - v) ** 2).sum() / 2 + e``. For "euclidean", the scale is 1 and nothing is missing. For "cosine", it brings a
-    row to unit length, so that half the squared distance is 1 minus the cosine; a row of zeros stays one, and misses
-    the half that makes it 1 to everything.
+    row to unit length, so that half the squared distance is 1 minus the cosine; a row of zeros, or so short that
+    float64 holds no such scale, becomes zeros, and misses the half that makes it 1 to everything.
 
     ``stand_ins``, float32 or None, are short rows, by :func:`_project`, in place of u: half their squared distance,
     plus e, is never larger. ``bias`` is half the squared length of the stand-in, or else of u, plus ``missing``.
@@ -72,19 +76,41 @@ class Rows(NamedTuple):
 
 def prepare(values, metric, projection=None, n_jobs=None):
     """Return the Rows of an array of uint8, float32 or float64, with stand-ins where there is a projection."""
-    squares = np.empty(len(values))
+    scale, missing, bias = np.ones(len(values)), np.zeros(len(values)), np.full(len(values), 0.5)
     for block in _blocks(values):
         exact = values[block].astype(np.float64)
-        squares[block] = np.einsum("ij,ij->i", exact, exact)
-    scale, missing = np.ones(len(values)), np.zeros(len(values))
-    if metric == "cosine":
-        scale = np.divide(1, np.sqrt(squares), out=np.zeros(len(values)), where=squares > 0)
-        missing[squares == 0] = 0.5
+        if metric == "cosine":
+            scale[block] = _scales_to_unit_length(exact)
+        else:
+            bias[block] = sum_squares(exact) / 2
+    missing[scale == 0] = 0.5
     if projection is None:
-        return Rows(values, scale, missing, squares * scale**2 / 2 + missing, None)
+        return Rows(values, scale, missing, bias, None)
     stand_ins = _project(values, scale, projection, n_jobs)
     bias = np.einsum("ij,ij->i", stand_ins, stand_ins, dtype=np.float64) / 2 + missing
     return Rows(values, scale, missing, bias, stand_ins)
+
+
+def sum_squares(rows):
+    """Return the sum of the squares of each row, the same bits whatever rows stand beside it.
+
+    A matrix product would not, whose order of summation hangs on its shape.
+    """
+    sums = np.zeros(len(rows), rows.dtype)
+    for start in range(0, rows.shape[1], _SUMMED_AT_ONCE):
+        part = rows[:, start : start + _SUMMED_AT_ONCE]
+        sums += np.einsum("ij,ij->i", part, part)
+    return sums
+
+
+def _scales_to_unit_length(rows):
+    """Return what brings each row of float64 to unit length; 0 where there is no such number."""
+    lengths = np.sqrt(sum_squares(rows))
+    short = np.flatnonzero(lengths < _SHORT)
+    tiny = np.finfo(np.float64).tiny
+    largest = np.abs(rows[short]).max(axis=1).clip(tiny)
+    lengths[short] = largest * np.sqrt(sum_squares(rows[short] / largest[:, np.newaxis]))
+    return np.divide(1, lengths, out=np.zeros(len(rows)), where=lengths >= tiny)
 
 
 def to_distances(halves, metric):
@@ -153,8 +179,7 @@ def _project(values, scale, projection, n_jobs):
                 continue
             along = rows @ projection.axes
             out[block, :-1] = along
-            left = np.einsum("ij,ij->i", rows, rows) - np.einsum("ij,ij->i", along, along)
-            out[block, -1] = np.sqrt(np.maximum(left, 0))
+            out[block, -1] = np.sqrt(np.maximum(sum_squares(rows) - sum_squares(along), 0))
 
     with one_blas_thread():
         run_batches(fill, len(blocks), bytes_per_item=1 << 30, n_jobs=n_jobs)

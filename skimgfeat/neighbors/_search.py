@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from skimgfeat._parallel import iter_batches
+from skimgfeat.neighbors._rows import sum_squares
 
 # Queries that share a block of rows, and rows of a block: enough for a matrix product to be at its best.
 QUERIES_AT_ONCE = 512
@@ -25,8 +26,7 @@ def settle(queries, rows, i, j):
         first, second = i[part], j[part]
         differences = queries.values[first] * queries.scale[first, np.newaxis]
         differences -= rows.values[second] * rows.scale[second, np.newaxis]
-        # Not a matrix product, whose order of summation hangs on its shape.
-        halves[part] = np.einsum("ij,ij->i", differences, differences) / 2
+        halves[part] = sum_squares(differences) / 2
         halves[part] += queries.missing[first] + rows.missing[second]
     return halves
 
@@ -59,8 +59,9 @@ class _Screen:
             asked = -sign * queries.scale[:, np.newaxis] * queries.values
         self._queries = asked.astype(self._dtype, copy=False)
         self._query_bias = (sign - slack) * queries.bias
-        underflow = (n_columns + 20) * float(precision.tiny)
-        self._row_bias = (sign - slack) * rows.bias - underflow * (1 + rows.scale)
+        # What underflows in a product is scaled with it.
+        underflow = (n_columns + 20) * float(precision.tiny) * (1 + (1 if self._scale is None else rows.scale))
+        self._row_bias = (sign - slack) * rows.bias - underflow
         self.block_size = _ROWS_AT_ONCE
         if self._rows.dtype != self._dtype:
             self.block_size = max(1, min(_ROWS_AT_ONCE, _CONVERTED_AT_ONCE // n_columns))

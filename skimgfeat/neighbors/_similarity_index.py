@@ -30,7 +30,7 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Number of rows found by default.
     metric : {"euclidean", "cosine"}, default="euclidean"
         Distance: the root of the summed squared differences, for uint8 in exact arithmetic up to the root; or 1 minus
-        the cosine of the angle, 1 between a row of zeros and anything.
+        the cosine of the angle, 1 between a row of zeros, or shorter than 2.3e-308, and anything.
     algorithm : {"exact", "hnsw"}, default="exact"
         How neighbors are found:
 
@@ -164,7 +164,7 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         graph = None
         if self.algorithm == "hnsw":
             graph = make_graph(type(self).__name__, values.shape[1], self.n_links, self.ef_construction)
-        return self._set_rows(values, graph)
+        return self._set_rows(values, graph, self.metric)
 
     def partial_fit(self, X, y=None):
         """Add rows behind those that are there.
@@ -191,7 +191,8 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Notes
         -----
         What is found is what ``fit`` on all rows would find, except by "hnsw". Each call copies the rows that are
-        there: prefer few large batches.
+        there: prefer few large batches. Metric and algorithm stay those of the first call, or of ``fit``, whatever
+        ``set_params`` said since.
         """
         if not hasattr(self, "_rows"):
             return self.fit(X)
@@ -199,7 +200,7 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         values = check_rows(type(self).__name__, validate_data(self, X, dtype=DTYPES, reset=False))
         # Axes found among a small part of the rows may not suit the others.
         if self._graph is None and len(self._rows.values) + len(values) >= 2 * self._n_samples_projected:
-            return self._set_rows(np.concatenate([self._rows.values, values]), None)
+            return self._set_rows(np.concatenate([self._rows.values, values]), None, self._metric)
         added = prepare(values, self._metric, self._projection, self.n_jobs)
         rows = self._rows.extend(added)
         if self._graph is not None:
@@ -295,7 +296,8 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def save(self, path):
         """Write the index to a file: an .npz archive of the rows, parameters in JSON, and the graph; no pickle.
 
-        The file appears when it is complete. Stand-ins are not saved but made again.
+        The file appears when it is complete. Stand-ins are not saved but made again. The metric is that
+        of the fit.
 
         Parameters
         ----------
@@ -322,7 +324,7 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         array([[8, 7]])
         """
         check_is_fitted(self, "_rows")
-        write_index(path, self, self._rows.values, self._graph)
+        write_index(path, self, self._metric, self._rows.values, self._graph)
 
     @classmethod
     def load(cls, path):
@@ -353,7 +355,7 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         index.n_features_in_ = values.shape[1]
         if names is not None:
             index.feature_names_in_ = np.asarray(names, dtype=object)
-        return index._set_rows(values, graph)
+        return index._set_rows(values, graph, index.metric)
 
     def _check_parameters(self):
         owner = type(self).__name__
@@ -363,11 +365,11 @@ class SimilarityIndex(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_integer(owner, name, getattr(self, name), minimum=minimum)
         check_n_jobs(owner, self.n_jobs)
 
-    def _set_rows(self, values, graph):
+    def _set_rows(self, values, graph, metric):
         """Make checked rows those of the index; a graph that is empty is filled."""
-        self._metric, self._graph = self.metric, graph
-        self._projection = find_projection(values, self._metric) if graph is None else None
-        self._rows = prepare(values, self._metric, self._projection, self.n_jobs)
+        self._metric, self._graph = metric, graph
+        self._projection = find_projection(values, metric) if graph is None else None
+        self._rows = prepare(values, metric, self._projection, self.n_jobs)
         if graph is not None and graph.ntotal == 0:
             add_to_graph(type(self).__name__, graph, self._rows, self.n_jobs)
         self.n_samples_fit_ = self._n_features_out = len(values)

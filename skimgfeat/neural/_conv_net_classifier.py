@@ -68,17 +68,20 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
     max_shift : int, default=0
         By how many pixels at most, at random, it is moved along either side, its border repeated.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes in the loss, {label: weight}; "balanced" weighs them inversely to their numbers.
+        Weights of the classes in the loss, {label: weight}; "balanced" weighs them inversely to their numbers,
+        which ``partial_fit`` cannot know.
     random_state : int, RandomState instance or None, default=None
         Draws the first weights, the images held out, the order and the augmentation. On the processor, an int gives the
-        same network each time, with the same number of threads. Torch's own random numbers are neither used nor
-        changed.
+        same network each time, with the same number of threads. What goes on with a network, ``partial_fit`` or a
+        warm start, goes on with its random numbers; a warm start holds the same images out. Torch's own random numbers
+        are neither used nor changed.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the fit before.
     device : str or None, default=None
         Where the network runs, as torch says: "cpu", "cuda". None is "cuda" where there is one, else "cpu".
     callbacks : list or None, default=None
-        Callbacks of skorch, such as ``skorch.callbacks.LRScheduler``, that take part in training.
+        Callbacks of skorch, such as ``skorch.callbacks.LRScheduler``, that take part in training. They may end it, as
+        ``skorch.callbacks.EarlyStopping`` does.
     verbose : bool, default=False
         Whether each epoch is logged at the level INFO rather than DEBUG, to the logger "skimgfeat.neural".
     image_shape : tuple of int or None, default=None
@@ -221,16 +224,20 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
                 f"{classes}; set warm_start=False to begin anew."
             )
         self.classes_ = classes
+        if not goes_on:
+            self._begin_random_numbers(random)
         kept, valid = np.arange(len(labels)), None
         if X_val is not None or y_val is not None:
             watched_images, y_val = self._check_examples(X_val, y_val, reset=False)
             valid = watched_images, self._encode(y_val), np.arange(len(y_val))
         elif self.validation_fraction is not None:
+            # Going on, those that have been trained on are no images to watch.
+            random = deepcopy(self._first_random_state) if goes_on else self._random_state
             kept, watched = split(type(self).__name__, classes, labels, self.validation_fraction, random)
             valid = images, labels, watched
-        network = deepcopy(self.network_) if goes_on else self._draw_network(images, kept, random)
+        network = deepcopy(self.network_) if goes_on else self._draw_network(images, kept)
         self.__dict__.pop("_optimizer_state", None)
-        self._train(network, (images, labels, kept), valid, random, max_epochs=self.max_epochs)
+        self._train(network, (images, labels, kept), valid, max_epochs=self.max_epochs)
         return self
 
     def partial_fit(self, X, y, classes=None):
@@ -253,9 +260,15 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
         Raises
         ------
         TypeError, ValueError
-            As for :meth:`fit`; and for classes that are not those of the first call.
+            As for :meth:`fit`; for classes that are not those of the first call; and for ``class_weight="balanced"``.
         """
         random = self._check_parameters()
+        if self.class_weight is not None and not isinstance(self.class_weight, dict):
+            raise ValueError(
+                f"{type(self).__name__}: class_weight={self.class_weight!r} needs the labels of all images, of which "
+                "partial_fit sees some; pass a dict of weights, {label: weight}, as "
+                "sklearn.utils.class_weight.compute_class_weight gives them for a sample of the labels."
+            )
         begins = not hasattr(self, "network_")
         if begins and classes is None:
             raise ValueError(f"{type(self).__name__}: classes must be passed on the first call to partial_fit.")
@@ -268,9 +281,11 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
                 )
             self.classes_ = classes
         examples = images, self._encode(y), np.arange(len(y))
-        network = self._draw_network(images, examples[2], random) if begins else deepcopy(self.network_)
+        if begins:
+            self._begin_random_numbers(random)
+        network = self._draw_network(images, examples[2]) if begins else deepcopy(self.network_)
         state = getattr(self, "_optimizer_state", None)
-        self._optimizer_state = self._train(network, examples, None, random, max_epochs=1, optimizer_state=state)
+        self._optimizer_state = self._train(network, examples, None, max_epochs=1, optimizer_state=state)
         return self
 
     def predict(self, X):
@@ -396,7 +411,11 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
             )
         return np.searchsorted(self.classes_, y)
 
-    def _draw_network(self, images, rows, random):
+    def _begin_random_numbers(self, random):
+        """Keep the random numbers, to go on with them, and a copy as they are now, to hold the same images out."""
+        self._random_state, self._first_random_state = random, deepcopy(random)
+
+    def _draw_network(self, images, rows):
         """Learn the scale of the pixels and draw a network."""
         self.mean_, self.std_ = channel_statistics(images, rows)
         self.history_ = {}
@@ -409,10 +428,10 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
             pooling=self.pooling,
             pool_size=self.pool_size,
             hidden=_check_units("", "", self.hidden),
-            seed=int(random.randint(2**31 - 1)),
+            seed=int(self._random_state.randint(2**31 - 1)),
         )
 
-    def _train(self, network, examples, valid, random, *, max_epochs, optimizer_state=None):
+    def _train(self, network, examples, valid, *, max_epochs, optimizer_state=None):
         """Train and keep the network, note the figures of each epoch, and return the state of the optimizer."""
         make_examples = partial(Examples, center=self.mean_, gain=1 / self.std_)
         weights = None
@@ -426,7 +445,11 @@ class ConvNetClassifier(ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Transf
             None if valid is None else make_examples(*valid),
             n_iter_no_change=self.n_iter_no_change,
             optimizer_state=optimizer_state,
-            batches={"random": random, "horizontal_flip": self.horizontal_flip, "max_shift": self.max_shift},
+            batches={
+                "random": self._random_state,
+                "horizontal_flip": self.horizontal_flip,
+                "max_shift": self.max_shift,
+            },
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
             weights=weights,

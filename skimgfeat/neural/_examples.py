@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skimgfeat._images import scaled_batch
+from skimgfeat._lazy import check_finite
 from skimgfeat._parallel import iter_batches
 from skimgfeat.io import ImageError
 
@@ -22,6 +23,7 @@ def decode(owner, collection, image_shape):
                 f"{owner}: image {index} of X, {collection.names[index]!r}, has shape {image.shape}, but others have "
                 f"{image_shape}; bring them to one size first, with Resize."
             )
+        check_finite(owner, collection, index, image)
         images[index] = image
     return images
 
@@ -45,10 +47,15 @@ def split(owner, classes, labels, fraction, random):
     """Return the indices of the examples to train on, and of those to watch: of each class its share."""
     counts = np.bincount(labels)
     n_watched = max(int(np.ceil(fraction * len(labels))), len(counts))
-    if counts.min() < 2 or len(labels) - n_watched < len(counts):
+    kept = watched = np.empty(0, dtype=np.int64)
+    if counts.min() >= 2 and len(labels) - n_watched >= len(counts):
+        indices = np.arange(len(labels))
+        kept, watched = train_test_split(indices, test_size=n_watched, stratify=labels, random_state=random)
+    # The share of a rare class may round to none.
+    if not np.bincount(labels[kept], minlength=len(counts)).all():
         raise ValueError(
             f"{owner}: X has n_samples = {len(labels)}, the fewest of class {classes[counts.argmin()]} with "
             f"{counts.min()}: validation_fraction={fraction!r} must leave images of every class to train on; "
-            "pass more images, or X_val and y_val, or set validation_fraction=None."
+            "lower it, pass more images, or X_val and y_val, or set validation_fraction=None."
         )
-    return train_test_split(np.arange(len(labels)), test_size=n_watched, stratify=labels, random_state=random)
+    return kept, watched

@@ -2,6 +2,9 @@
 
 import logging
 import re
+import signal
+import threading
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -82,13 +85,15 @@ def train(owner, network, examples, valid=None, *, n_iter_no_change=None, optimi
     trainer = _make_trainer(owner, network, examples, valid, n_iter_no_change, **settings).initialize()
     if optimizer_state is not None:
         trainer.optimizer_.load_state_dict(optimizer_state)
-    trainer.partial_fit(None)
-    _raise_if_interrupted(trainer)
+    with _passing_interrupts_on():
+        trainer.partial_fit(None)
     network.to("cpu")
     if not all(bool(weights.isfinite().all()) for weights in network.parameters()):
         raise ValueError(f"{owner}: training diverged, weights are not finite; choose a smaller learning_rate.")
-    keys = [key for key in _FIGURES if key in trainer.history[-1]]
-    history = {_FIGURES[key]: [float(epoch[key]) for epoch in trainer.history] for key in keys}
+    # A callback may end training within an epoch, which has no figures then.
+    epochs = [epoch for epoch in trainer.history if "train_loss" in epoch]
+    keys = [key for key in _FIGURES if valid is not None or not key.startswith("valid")]
+    history = {_FIGURES[key]: [float(epoch[key]) for epoch in epochs] for key in keys}
     return history, _on_processor(trainer.optimizer_.state_dict())
 
 
@@ -169,9 +174,34 @@ def _accuracy(trainer, X, y):
     return float((trainer.forward(X).argmax(dim=1) == y).float().mean())
 
 
-def _raise_if_interrupted(trainer):
-    """Raise what skorch takes for a wish to stop and keeps to itself: Control-C, a signal of the system."""
-    stopping = dict(trainer.callbacks_).get("stopping")
-    was_patient = stopping is None or stopping.misses_ < stopping.patience
-    if len(trainer.history) < trainer.max_epochs and was_patient:
-        raise KeyboardInterrupt
+@contextmanager
+def _passing_interrupts_on():
+    """Raise at the end what Control-C, or another signal, raised within the block, even if it was caught there.
+
+    skorch takes any KeyboardInterrupt for the wish of a callback to stop, and keeps it to itself. Which one is a wish
+    and which is not, the handlers of the signals know; they are called in the main thread only.
+    """
+    raised = []
+
+    def noting(handler):
+        def handle(number, frame):
+            try:
+                handler(number, frame)
+            except KeyboardInterrupt as error:
+                raised.append(error)
+                raise
+
+        return handle
+
+    is_main = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if is_main}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    try:
+        for number, handler in handlers.items():
+            signal.signal(number, noting(handler))
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if raised:
+        raise raised[0]

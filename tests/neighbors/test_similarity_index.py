@@ -180,6 +180,32 @@ def test_directions_of_rows_next_to_nothing():
         assert_array_equal(found[1], those[1])
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("noise", [0.02, 1])
+@pytest.mark.parametrize("exponent", [-460, -500, -530, -600, -1000])
+def test_directions_of_rows_whose_squares_underflow(exponent, noise):
+    """A power of 2 takes nothing from a row of float64, and turns it nowhere."""
+    rows, queries = make_rows(200, noise=noise), make_rows(23, noise=noise, seed=1)
+    expected = all_distances(queries, rows, "cosine")
+    exponents = np.where(np.arange(200) % 3, exponent, 0)[:, np.newaxis]
+    index = SimilarityIndex(7, "cosine").fit(np.ldexp(rows, exponents))
+    assert (index._projection is None) == (noise == 1)
+    for asked in (queries, np.ldexp(queries, exponents[:23]), np.ldexp(queries, 40)):
+        assert_finds(index.kneighbors(asked), expected, 7)
+        assert_finds(index.farthest(asked), expected, 7, farthest=True)
+
+
+def test_the_shortest_rows_by_cosine():
+    one = SimilarityIndex(3, "cosine").fit([[1e-160, 2e-160], [2e-160, 4e-160], [1, 0]])
+    distances, indices = one.kneighbors([[1e-160, 2e-160]])
+    assert_array_equal(indices, [[0, 1, 2]])
+    assert_allclose(distances, [[0, 0, 1 - 1 / np.sqrt(5)]], atol=1e-15)
+    assert_allclose(SimilarityIndex(2, "cosine").fit([[1, 1], [1e-170, 1e-170]]).kneighbors([[1, 1]])[0], 0, atol=1e-15)
+    # No number of float64 brings the second to unit length: it counts as zeros.
+    other = SimilarityIndex(3, "cosine").fit([[3e-308, 0], [1e-308, 0], [0, 0]])
+    assert_array_equal(other.kneighbors([[1, 0]])[0], [[0, 1, 1]])
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_rows_that_are_all_equal(metric):
     index = SimilarityIndex(4, metric).fit(np.full((300, 5), 7, dtype=np.uint8))
@@ -228,6 +254,21 @@ def test_a_row_is_found_the_same_alone_and_in_any_batch(noise, n_jobs):
     alone = [np.vstack(part) for part in zip(*(index.kneighbors(query[np.newaxis]) for query in queries), strict=True)]
     for one, other in zip(together, alone, strict=True):
         assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("n_columns", [8192, 8193, 20_000])
+@pytest.mark.parametrize("metric", METRICS)
+def test_long_rows_are_found_the_same_alone_and_in_any_batch(metric, n_columns):
+    """Longer than NumPy's buffer, which decides where a sum is cut; and of copies, the first one comes first."""
+    values = np.random.default_rng(0).random((13, n_columns), dtype=np.float32)
+    rows, queries = np.vstack([values[:8], values[:8]]), values[8:]
+    index = SimilarityIndex(16, metric).fit(rows)
+    distances, indices = index.kneighbors(queries)
+    assert (indices[:, ::2] + 8 == indices[:, 1::2]).all()
+    assert_array_equal(distances[:, ::2], distances[:, 1::2])
+    assert_array_equal(distances, np.vstack([index.kneighbors(query[np.newaxis])[0] for query in queries]))
+    assert_array_equal(distances, np.vstack([index.kneighbors(queries, k)[0][:, -1] for k in range(1, 17)]).T)
+    assert_array_equal(distances, SimilarityIndex(16, metric, n_jobs=5).fit(rows).kneighbors(queries)[0])
 
 
 def test_uint8_is_exact():
@@ -411,6 +452,21 @@ def test_saved_and_loaded(parameters, dtype, tmp_path):
     assert_array_equal(one[1], other[1])
     with np.load(tmp_path / "index.npz", allow_pickle=False) as archive:
         assert_array_equal(archive["rows"], rows)
+
+
+@pytest.mark.parametrize("algorithm", ["exact", "hnsw"])
+@pytest.mark.parametrize(("fitted", "other"), [METRICS, METRICS[::-1]])
+def test_the_metric_is_that_of_fit(fitted, other, algorithm, tmp_path):
+    """Until ``fit`` is called again, also where rows become twice as many, and in a file."""
+    rows, queries = make_rows(90), 3 * make_rows(5, seed=1)
+    index = SimilarityIndex(4, fitted, algorithm).fit(rows[:20]).set_params(metric=other)
+    index.save(tmp_path / "index.npz")
+    for each in (index, SimilarityIndex.load(tmp_path / "index.npz")):
+        for n_rows in (20, 30, 90):
+            if n_rows > each.n_samples_fit_:
+                each.partial_fit(rows[each.n_samples_fit_ : n_rows])
+            assert_finds(each.kneighbors(queries), all_distances(queries, rows[:n_rows], fitted), 4)
+    assert_finds(index.fit(rows).kneighbors(queries), all_distances(queries, rows, other), 4)
 
 
 def test_damaged_and_other_files(tmp_path):

@@ -3,13 +3,16 @@
 import io
 import logging
 import pickle
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from scipy.special import softmax
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -135,6 +138,15 @@ def test_class_weights_are_those_of_the_loss():
     assert_allclose(net.history_["train_loss"], [expected], rtol=1e-5)
 
 
+def test_balanced_weights_are_not_those_of_a_part():
+    net = small(class_weight="balanced")
+    with pytest.raises(ValueError, match=r"class_weight='balanced' needs the labels of all .*\{label: weight\}"):
+        net.partial_fit(IMAGES, LABELS, classes=[0, 1, 2])
+    assert not hasattr(net, "network_")
+    # Labels of which a batch has none are no obstacle to weights that are told.
+    net.set_params(class_weight={0: 1, 1: 2, 2: 3}).partial_fit(IMAGES, LABELS, classes=[0, 1, 2])
+
+
 def test_the_best_weights_are_kept(digits):
     X_train, X_test, y_train, y_test = digits
     net = small(batch_size=32, max_epochs=60, learning_rate=0.02, n_iter_no_change=3)
@@ -211,6 +223,55 @@ def test_augmentation():
     assert len(found) > 40  # of 50
 
 
+@pytest.fixture
+def batches(monkeypatch):
+    """The batches that are trained on, as they come."""
+    seen = []
+    gather = Batches._augment
+
+    def note(self, chosen):
+        seen.append(gather(self, chosen))
+        return seen[-1]
+
+    monkeypatch.setattr(Batches, "_augment", note)
+    return seen
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "fit"])
+def test_what_goes_on_draws_anew(method, batches):
+    """Each call shows the images in another order, at other places; from scratch, all of it comes again."""
+
+    def train(net):
+        return net.partial_fit(IMAGES, LABELS, classes=[0, 1]) if method == "partial_fit" else net.fit(IMAGES, LABELS)
+
+    options = {"warm_start": True, "max_epochs": 1, "validation_fraction": None, "batch_size": 40}
+    net = small(**options, horizontal_flip=True, max_shift=2)
+    for _ in range(4):
+        train(net)
+    first = batches.copy()
+    assert len({batch.tobytes() for batch in first}) == 4
+    batches.clear()
+    twin = train(clone(net))
+    for _ in range(3):
+        twin = train(pickle.loads(pickle.dumps(twin)))
+    assert_array_equal(batches, first)
+    assert_array_equal(twin.transform(IMAGES), net.transform(IMAGES))
+    batches.clear()
+    net.set_params(warm_start=False).fit(IMAGES, LABELS)
+    assert_array_equal(batches[0], first[0])
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+def test_a_warm_start_watches_the_same_images(random_state, batches):
+    images = np.arange(40, dtype=np.uint8)[:, np.newaxis, np.newaxis].repeat(8, axis=1).repeat(8, axis=2)
+    net = small(random_state=random_state, warm_start=True, max_epochs=1, horizontal_flip=True)
+    for _ in range(3):
+        net.fit(images, LABELS)
+    trained_on = [np.sort(batch[:, 0, 0]).tolist() for batch in batches]
+    assert len(trained_on[0]) == 36
+    assert trained_on == [trained_on[0]] * 3
+
+
 def test_warm_start():
     net = small(warm_start=True).fit(IMAGES, LABELS)
     before = net.history_["train_loss"]
@@ -272,6 +333,21 @@ def test_collections():
         small().fit(mixed, LABELS[:5])
 
 
+def test_nan_out_of_a_collection():
+    """What a mapped function made of an image is not an image that cannot be had: it is said, and no row of NaN."""
+
+    def stretch(image):
+        with np.errstate(invalid="ignore"):
+            return (image - image.min()) / (image.max() - image.min())
+
+    sources = [*map(png, IMAGES[:39]), png(np.zeros_like(IMAGES[0]))]
+    collection = ImageCollection(sources, dtype="float32").map(stretch, image_shape=IMAGES[0].shape)
+    net = small().fit(collection[:39], LABELS[:39])
+    for use in (net.predict, net.predict_proba, net.transform, lambda X: small().fit(X, LABELS)):
+        with pytest.raises(ValueError, match="ConvNetClassifier: image 39 of X, 'item 39', holds NaN or infinity"):
+            use(collection)
+
+
 class Watcher(skorch.callbacks.Callback):
     """Notes the loss of each epoch, and raises an error in the second."""
 
@@ -291,12 +367,58 @@ def test_callbacks():
     assert watcher.losses == net.history_["train_loss"]
 
 
-def test_an_interrupt_is_passed_on():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("hook", ["on_epoch_end", "on_batch_end", "on_grad_computed"])
+def test_an_interrupt_is_passed_on(number, hook):
     """skorch takes it for the wish to stop training, and would return a classifier that is half trained."""
+
+    def interrupt(net, *args, **kwargs):
+        if len(net.history) == 2:
+            signal.raise_signal(number)
+
+    callback = skorch.callbacks.Callback()
+    setattr(callback, hook, interrupt)
+    net = small().fit(IMAGES, LABELS)
+    before = net.transform(IMAGES)
+    handler = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            net.set_params(max_epochs=9, callbacks=[callback]).fit(IMAGES, LABELS)
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, handler)
+    assert_array_equal(net.transform(IMAGES), before)
+
+
+@pytest.mark.parametrize("monitor", ["train_loss", "valid_loss"])
+def test_callbacks_may_end_training(monitor):
+    rising = {"monitor": monitor, "lower_is_better": False, "threshold": 1e9, "threshold_mode": "abs"}
+    callbacks = [skorch.callbacks.EarlyStopping(patience=2, **rising)]
+    net = small(max_epochs=40, callbacks=callbacks).fit(IMAGES, LABELS)
+    assert [len(figures) for figures in net.history_.values()] == [3, 3, 3, 3]
+    best = int(np.argmin(net.history_["valid_loss"]))
+    expected = small(max_epochs=best + 1).fit(IMAGES, LABELS)
+    assert_array_equal(net.transform(IMAGES), expected.transform(IMAGES))
+
+
+def test_callbacks_may_end_training_outside_the_main_thread():
     net = small(max_epochs=9, callbacks=[Watcher(KeyboardInterrupt())])
-    with pytest.raises(KeyboardInterrupt):
-        net.fit(IMAGES, LABELS)
-    assert not hasattr(net, "network_")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(net.fit, IMAGES, LABELS).result()
+    assert len(net.history_["train_loss"]) == 2
+
+
+def test_an_epoch_that_a_callback_ended_has_no_figures():
+    class Stop(skorch.callbacks.Callback):
+        def on_batch_end(self, net, **kwargs):
+            if len(net.history) == self.epoch:
+                raise KeyboardInterrupt
+
+    stop = Stop()
+    for stop.epoch in (1, 3):
+        net = small(max_epochs=9, callbacks=[stop]).fit(IMAGES, LABELS)
+        assert [len(figures) for figures in net.history_.values()] == [stop.epoch - 1] * 4
+    assert_allclose(net.history_["train_loss"], small().fit(IMAGES, LABELS).history_["train_loss"])
 
 
 def test_epochs_are_logged(caplog, capsys):
@@ -322,6 +444,16 @@ def test_a_class_that_cannot_be_split():
     with pytest.raises(ValueError, match=r"fewest of class 1 with 1: validation_fraction=0\.1 must leave"):
         small().fit(IMAGES, LABELS * (np.arange(40) < 2))
     small(validation_fraction=None).fit(IMAGES, LABELS * (np.arange(40) < 2))
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_every_class_is_left_to_train_on(class_weight):
+    """Of two images of a class and a fifth of all to train on, its share rounds to none."""
+    y = np.repeat([0, 1, 2], [36, 2, 2])
+    net = small(validation_fraction=0.8, class_weight=class_weight)
+    with pytest.raises(ValueError, match=r"fewest of class 1 with 2: validation_fraction=0\.8 must leave .* lower it"):
+        net.fit(IMAGES, y)
+    net.set_params(validation_fraction=0.4).fit(IMAGES, y)
 
 
 def test_labels_that_were_not_trained_on():
