@@ -560,8 +560,9 @@ def test_real_boxes(cells, data_dir):
         box = table.loc[row]
         photo = np.asarray(Image.open(data_dir / "boxes" / "images" / box.path).convert("RGB"))
         n_rows, n_cols = photo.shape[:2]
-        top, bottom = int(np.floor(box.y_min * n_rows)), int(np.ceil(box.y_max * n_rows))
-        left, right = int(np.floor(box.x_min * n_cols)), int(np.ceil(box.x_max * n_cols))
+        # Corners that were whole pixels are whole pixels again.
+        top, bottom = int(np.floor(round(box.y_min * n_rows, 6))), int(np.ceil(round(box.y_max * n_rows, 6)))
+        left, right = int(np.floor(round(box.x_min * n_cols, 6))), int(np.ceil(round(box.x_max * n_cols, 6)))
         expected = resize(
             photo[top:bottom, left:right], (64, 64), anti_aliasing=True, mode="reflect", preserve_range=True
         )
