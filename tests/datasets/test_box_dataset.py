@@ -153,6 +153,24 @@ def test_rotations_of_the_table_are_applied(photos, tmp_path):
         assert_array_equal(image, np.rot90(cut(photos, row), turns))
 
 
+@pytest.mark.parametrize(
+    ("crop", "turns"),
+    [
+        ({}, 1),
+        ({"units": "normalized", "square": True}, 1),  # which says nothing of rotations
+        ({"rotation": None}, 0),
+        ({"orientation": "exif"}, 0),
+        (BBoxCrop(), 0),
+        (BBoxCrop(square=True, rotation="rotation"), 1),
+    ],
+)
+def test_rotations_of_the_table_are_left_to_who_says_so(photos, tmp_path, crop, turns):
+    table = make_boxes(2).assign(rotation=90)
+    build(table, photos, tmp_path / "out", crop=crop)
+    for image, row in zip(load_box_dataset(tmp_path / "out")[0], table.itertuples(), strict=True):
+        assert_array_equal(image, np.rot90(cut(photos, row), turns))
+
+
 def test_flags_are_booleans(photos, tmp_path):
     table = make_boxes(4).assign(is_occluded=[0, 1, 1, -1], is_inside=pd.array([True, None, False, True], "boolean"))
     account = build(table, photos, tmp_path / "out", unknown_flags="keep")
@@ -405,7 +423,9 @@ def test_a_killed_run_goes_on_to_the_same_bytes(photos, tmp_path):
         (ValueError, "size must be at least 1", {"size": (0, 3)}),
         (ValueError, "method must be one of", {"method": "nearest"}),
         (TypeError, "keep_aspect must be True or False", {"keep_aspect": 1}),
-        (TypeError, "crop must be None or a BBoxCrop", {"crop": BBoxCrop}),
+        (TypeError, "crop must be None, a dict or a BBoxCrop", {"crop": BBoxCrop}),
+        (ValueError, r"BBoxCrop, which has no \['turn'\]", {"crop": {"turn": "rotation", "square": True}}),
+        (ValueError, "context must be at least 0", {"crop": {"context": -1}}),
         (ValueError, "units must be one of", {"crop": BBoxCrop(units="feet")}),
         (ValueError, "root of crop must be None, got '/'; give images=", {"crop": BBoxCrop(root="/")}),
         (ValueError, "mode of crop must be 'rgb', got 'gray'; give gray=", {"crop": BBoxCrop(mode="gray")}),
