@@ -164,7 +164,7 @@ def build_box_dataset(
     step = _check_crop(crop)
     columns = step.columns
     images = _check_folder(images)
-    boxes = read_table(_OWNER, table, columns)
+    boxes = read_table(_OWNER, table, columns, step.rotation)
     if _follows_rotations(crop, boxes):
         step.set_params(orientation="ignore", rotation="rotation")
     sha256 = hash_table(boxes)

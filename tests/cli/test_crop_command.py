@@ -116,6 +116,7 @@ def test_a_table_and_exports(photos, tmp_path, capsys):
         (["--orientation", "exif"], True, False),
         (["--orientation", "ignore"], False, False),
         (["--orientation", "exif", "--rotation", "rotation"], True, True),
+        (["--rotation", "angle"], True, True),
     ],
 )
 def test_rotations_of_a_table(photos, tmp_path, options, is_seen, is_turned):
@@ -125,7 +126,7 @@ def test_rotations_of_a_table(photos, tmp_path, options, is_seen, is_turned):
     exif[0x0112] = 3  # upside down
     Image.fromarray(stored).save(photos / "a.png", exif=exif)
     table = tmp_path / "boxes.csv"
-    table.write_text("path,label,x_min,y_min,x_max,y_max,rotation\na.png,cat,0,0,0.25,0.5,90\n")
+    table.write_text("path,label,x_min,y_min,x_max,y_max,rotation,angle\na.png,cat,0,0,0.25,0.5,90,90\n")
     assert crop(table, photos, tmp_path / "out", "--size", "8x8", *options) == 0
     photo = np.rot90(stored, 2) if is_seen else stored
     X = load_box_dataset(tmp_path / "out")[0]

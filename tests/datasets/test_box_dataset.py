@@ -171,6 +171,28 @@ def test_rotations_of_the_table_are_left_to_who_says_so(photos, tmp_path, crop, 
         assert_array_equal(image, np.rot90(cut(photos, row), turns))
 
 
+@pytest.mark.parametrize("kind", ["pandas", "polars", "arrow", ".csv", ".parquet"])
+def test_rotations_may_have_another_name(photos, tmp_path, kind):
+    table = make_boxes(4).assign(angle=[0.0, 90, None, 270], rotation=180)
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    if kind.startswith("."):
+        write = arrow_csv.write_csv if kind == ".csv" else pq.write_table
+        write(arrow, tmp_path / f"boxes{kind}")
+    other = {"pandas": table, "polars": pl.from_arrow(arrow), "arrow": arrow}.get(kind, tmp_path / f"boxes{kind}")
+    crop = BBoxCrop(rotation="angle")
+    build(other, photos, tmp_path / "out", crop=crop)
+    X = load_box_dataset(tmp_path / "out")[0]
+    for image, row, turns in zip(X, table.itertuples(), [0, 1, 0, 3], strict=True):
+        assert_array_equal(image, np.rot90(cut(photos, row), turns))
+    # A run does not go on with other angles.
+    with pytest.raises(ValueError, match="holds a job with another input"):
+        build(table.assign(angle=[0.0, 90, 0, 270]), photos, tmp_path / "out", crop=crop)
+    for values, message in (("up", "column 'angle' of table must hold"), (None, "table has no column 'angle'")):
+        wrong = table.assign(angle=values) if values else table.drop(columns="angle")
+        with pytest.raises(ValueError, match=f"^build_box_dataset: {message}"):
+            build(wrong, photos, tmp_path / "new", crop=crop)
+
+
 def test_flags_are_booleans(photos, tmp_path):
     table = make_boxes(4).assign(is_occluded=[0, 1, 1, -1], is_inside=pd.array([True, None, False, True], "boolean"))
     account = build(table, photos, tmp_path / "out", unknown_flags="keep")
