@@ -59,7 +59,7 @@ def build_box_dataset(
         A row a box, as :class:`OpenImages`, :func:`load_voc_boxes` and :func:`load_coco_boxes` give it; or a ``.csv``
         or ``.parquet`` file. Needed are the columns that ``crop`` names, and ``label``; ``box_id``, ``image_id``,
         ``group``, ``rotation`` and the flags are used where they are there. A missing ``box_id`` is the number of the
-        row, a missing ``image_id`` or ``group`` the path.
+        row, a missing ``image_id`` or ``group`` the path. Of texts in CSV, empty cells alone are missing.
     images : path-like
         The folder (or address) that the paths of the table are relative to; they may not lead out of it.
     output : path-like

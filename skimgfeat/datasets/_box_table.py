@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from skimgfeat.datasets._boxes import FLAGS, as_truth
+from skimgfeat.datasets._boxes import FLAGS, as_truth, empty_as_null
 from skimgfeat.io import ImageError
 from skimgfeat.io._files import open_regular
 from skimgfeat.io._parquet import import_pyarrow
@@ -77,12 +77,8 @@ def _as_arrow(owner, pa, table, needed):
 
 
 def _read_file(owner, pa, path, path_column):
-    from pyarrow import csv
-
-    texts = dict.fromkeys((path_column, *_TEXTS), pa.string())
-    options = csv.ConvertOptions(column_types=texts, strings_can_be_null=True, quoted_strings_can_be_null=True)
     readers = {
-        ".csv": partial(csv.read_csv, convert_options=options),
+        ".csv": partial(_read_csv, pa, texts=(path_column, *_TEXTS)),
         ".parquet": pa.parquet.read_table,
         ".pq": pa.parquet.read_table,
     }
@@ -94,6 +90,21 @@ def _read_file(owner, pa, path, path_column):
             return readers[suffix](file)
     except pa.ArrowException as error:
         raise ValueError(f"{owner}: {path!r} cannot be read: {error}") from error
+
+
+def _read_csv(pa, file, *, texts):
+    """Return a table of which these columns are texts, and all others what they seem to be."""
+    from pyarrow import csv
+
+    table = csv.read_csv(
+        file,
+        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string())),
+    )
+    columns = [
+        empty_as_null(column) if name in texts else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    return pa.table(columns, names=table.column_names)
 
 
 def _check_columns(owner, names, needed):

@@ -219,6 +219,32 @@ def test_tables_of_every_kind_give_the_same_bytes(photos, tmp_path, kind):
     assert chunks(tmp_path / "out") == chunks(tmp_path / "expected")
 
 
+def test_only_an_empty_cell_of_texts_is_missing(photos, tmp_path):
+    """Classes may be called what programs write for missing numbers."""
+    names = ["NA", "N/A", "null", "NULL", "nan", "NaN", "#N/A", "n/a"]
+    lines = [f'{name},"{name}",{name},0{number}.png,0,0,1,1' for number, name in enumerate(names)]
+    lines += [",empty,,08.png,0,0,1,1", '"",quoted,"",09.png,0,0,1,1']
+    text = "\n".join(["label,box_id,group,path,x_min,y_min,x_max,y_max", *lines]) + "\n"
+    (tmp_path / "boxes.csv").write_text(text)
+    account = build(tmp_path / "boxes.csv", photos, tmp_path / "out", classes=None)
+    _, y, groups, boxes = load_box_dataset(tmp_path / "out", return_boxes=True)
+    assert y.tolist() == groups.tolist() == boxes["box_id"].tolist() == names
+    assert errors(tmp_path / "out") == dict.fromkeys(["empty", "quoted"], "unknown_class")
+    assert account.codes == {"unknown_class": 2}
+
+
+@pytest.mark.parametrize("missing", ["", '""', "NA", "nan", "null"])
+def test_missing_numbers_in_csv(photos, tmp_path, missing):
+    lines = ["00.png,a,0.5,0,1,1,90,1", f"01.png,a,{missing},0,1,1,90,1", f"02.png,a,0,0,1,1,{missing},0"]
+    lines += [f"03.png,a,0,0,1,1,0,{missing}"]
+    text = "\n".join(["path,label,x_min,y_min,x_max,y_max,rotation,is_occluded", *lines]) + "\n"
+    (tmp_path / "boxes.csv").write_text(text)
+    build(tmp_path / "boxes.csv", photos, tmp_path / "out")
+    assert errors(tmp_path / "out") == {"1": "bad_box", "3": "unknown_flag"}
+    boxes = load_box_dataset(tmp_path / "out", return_boxes=True)[3]
+    assert boxes["is_occluded"].tolist() == [True, False]
+
+
 def test_columns_that_are_there_twice(photos, tmp_path):
     (tmp_path / "boxes.csv").write_text("path,label,x_min,y_min,x_max,y_max,label\n00.png,a,0,0,1,1,b\n")
     with pytest.raises(

@@ -274,6 +274,22 @@ def test_no_boxes(tmp_path):
     assert len(boxes) == 0
 
 
+def test_only_an_empty_cell_of_texts_is_missing(tmp_path):
+    files = {
+        "class-descriptions-boxable.csv": "NA,Sodium\n/m/01,Cat\n",
+        "train-annotations-bbox.csv": "ImageID,LabelName,XMin,XMax,YMin,YMax,IsOccluded\n"
+        "null,NA,NA,1,0,1,NA\nf0,,0,1,null,1,0\n",
+        "train-images-boxable.csv": 'ImageID,OriginalURL,Rotation\nnull,https://a.org/n.jpg,NA\nf0,"",nan\n',
+    }
+    boxes = OpenImages(write(tmp_path, files)).boxes()
+    assert values(boxes["image_id"]) == ["null", "f0"]
+    assert values(boxes["label"]) == ["Sodium", None]
+    assert values(boxes["path"]) == ["n.jpg", None]
+    assert_allclose(boxes[COLUMNS[4:8]], [[np.nan, 0, 1, 1], [0, np.nan, 1, 1]])
+    assert values(boxes["is_occluded"]) == [None, False]
+    assert values(boxes["rotation"]) == [None, None]
+
+
 def test_many_blocks(tmp_path, monkeypatch):
     """Lines are counted over all blocks, the lines that are left out among them."""
     monkeypatch.setattr("skimgfeat.datasets._open_images_files._BLOCK_BYTES", 1 << 10)
