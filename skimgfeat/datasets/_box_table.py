@@ -98,6 +98,7 @@ def _read_csv(pa, file, *, texts):
 
     table = csv.read_csv(
         file,
+        parse_options=csv.ParseOptions(newlines_in_values=True),
         convert_options=csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string())),
     )
     columns = [

@@ -245,6 +245,17 @@ def test_missing_numbers_in_csv(photos, tmp_path, missing):
     assert boxes["is_occluded"].tolist() == [True, False]
 
 
+def test_line_breaks_in_the_cells_of_a_long_csv(photos, tmp_path):
+    table = make_boxes(20).drop(columns=["top", "left"])
+    # pyarrow reads a megabyte at a time; none of these begins with a new line of the table.
+    table.insert(0, "caption", "one line\n,and another\n" * 4000)
+    table.to_csv(tmp_path / "boxes.csv", index=False)
+    assert (tmp_path / "boxes.csv").stat().st_size > 1 << 20
+    build(tmp_path / "boxes.csv", photos, tmp_path / "out")
+    build(table, photos, tmp_path / "expected")
+    assert chunks(tmp_path / "out") == chunks(tmp_path / "expected")
+
+
 def test_columns_that_are_there_twice(photos, tmp_path):
     (tmp_path / "boxes.csv").write_text("path,label,x_min,y_min,x_max,y_max,label\n00.png,a,0,0,1,1,b\n")
     with pytest.raises(
