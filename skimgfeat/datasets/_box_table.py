@@ -67,13 +67,25 @@ def _as_arrow(owner, pa, table, needed):
         return table
     if isinstance(table, (str, bytes, os.PathLike)):
         return _read_file(owner, pa, os.fsdecode(table), needed[0])
-    if hasattr(table, "to_arrow"):  # polars
-        return table.to_arrow()
-    if hasattr(table, "columns") and hasattr(table, "index"):
+    if hasattr(table, "columns") and (hasattr(table, "to_arrow") or hasattr(table, "index")):  # polars, pandas
+        _check_columns(owner, list(table.columns), needed)
         # Other columns may hold what no table of pyarrow can.
         used = [name for name in dict.fromkeys((*needed, *_OPTIONAL)) if name in table.columns]
-        return pa.Table.from_pandas(table[used], preserve_index=False)
+        return pa.table({name: _read_column(owner, pa, name, table[name]) for name in used})
     raise TypeError(f"{owner}: table must be a file, a data frame or a pyarrow.Table, got {type(table).__name__}.")
+
+
+def _read_column(owner, pa, name, column):
+    """Return a column of a data frame as pyarrow's; one of objects may hold paths of pathlib."""
+    if str(column.dtype).lower() != "object":
+        return column.to_arrow() if hasattr(column, "to_arrow") else pa.array(column, from_pandas=True)
+    values = [os.fspath(value) if isinstance(value, os.PathLike) else value for value in column]
+    try:
+        return pa.array(values, from_pandas=True)
+    except pa.ArrowException as error:
+        raise ValueError(
+            f"{owner}: column {name!r} of table must hold values of one type: {error}; convert it with astype."
+        ) from error
 
 
 def _read_file(owner, pa, path, path_column):

@@ -219,6 +219,29 @@ def test_tables_of_every_kind_give_the_same_bytes(photos, tmp_path, kind):
     assert chunks(tmp_path / "out") == chunks(tmp_path / "expected")
 
 
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_paths_of_pathlib(photos, tmp_path, frame):
+    """BBoxCrop takes them, too."""
+    table = make_boxes(6).drop(columns=["top", "left"])
+    build(table, photos, tmp_path / "expected")
+    build(frame(table.assign(path=table["path"].map(Path)).to_dict("list")), photos, tmp_path / "out")
+    assert chunks(tmp_path / "out") == chunks(tmp_path / "expected")
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize(
+    "change", [{"label": ["a", 3, None]}, {"x_min": [0, "0.1", 0]}, {"path": ["00.png", object(), "01.png"]}]
+)
+def test_columns_of_several_types(photos, tmp_path, frame, change):
+    ((name, values),) = change.items()
+    table = make_boxes(3).drop(columns=["top", "left", name]).to_dict("list")
+    table = frame(
+        table | {name: values} if frame is pd.DataFrame else table | {name: pl.Series(values, dtype=pl.Object)}
+    )
+    with pytest.raises(ValueError, match=f"^build_box_dataset: column '{name}' of table must hold values of one type"):
+        build(table, photos, tmp_path / "out")
+
+
 def test_only_an_empty_cell_of_texts_is_missing(photos, tmp_path):
     """Classes may be called what programs write for missing numbers."""
     names = ["NA", "N/A", "null", "NULL", "nan", "NaN", "#N/A", "n/a"]

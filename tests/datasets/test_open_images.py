@@ -462,7 +462,21 @@ def test_coco(tmp_path):
     assert len(load_coco_boxes(coco(tmp_path, annotations=[]))) == 0
 
 
-@pytest.mark.parametrize("changes", [{"annotations": [{"id": 1}]}, {"images": 3}, {"categories": None}])
+def test_categories_of_coco_may_be_numbers(tmp_path):
+    path = coco(tmp_path, categories=[{"id": 3, "name": 5}, {"id": 4, "name": None}])
+    assert values(load_coco_boxes(path)["label"]) == ["5", "5", None]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"annotations": [{"id": 1}]},
+        {"images": 3},
+        {"categories": None},
+        {"categories": [{"id": 3, "name": ["cat"]}]},
+        {"images": [{"id": 7, "file_name": 5, "width": 100, "height": 50}]},
+    ],
+)
 def test_damaged_coco(changes, tmp_path):
     path = coco(tmp_path, **changes)
     with pytest.raises(ValueError, match=r"instances\.json' is no JSON file of COCO"):
