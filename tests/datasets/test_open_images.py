@@ -421,6 +421,31 @@ def test_damaged_voc(text, tmp_path):
         load_voc_boxes(tmp_path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "iso-8859-1"])
+@pytest.mark.parametrize("inside", ['SYSTEM "a.dtd"', '[<!ENTITY b "b.jpg">]'])
+def test_document_types_are_refused_in_every_encoding(encoding, inside, tmp_path):
+    text = VOC.format(file="&b;" if "ENTITY" in inside else "b.jpg", width=100)
+    header = f'<?xml version="1.0" encoding="{encoding.removesuffix("-be")}"?>'
+    bom = "\ufeff" if encoding == "utf-16-be" else ""
+    path = tmp_path / "a.xml"
+    path.write_bytes(f"{bom}{header}<!DOCTYPE annotation {inside}>{text}".encode(encoding))
+    with pytest.raises(ValueError, match=r"a\.xml' is no annotation of VOC: it declares a document type, 'annotation'"):
+        load_voc_boxes(tmp_path)
+    # The same file without it is read, and what only looks like one.
+    path.write_bytes(f"{bom}{header}<!-- <!DOCTYPE a> -->{text.replace('&b;', 'b.jpg')}".encode(encoding))
+    assert values(load_voc_boxes(tmp_path)["path"]) == ["b.jpg", "b.jpg"]
+
+
+def test_texts_of_voc_are_stripped(tmp_path):
+    text = VOC.format(file="\n  b.jpg\n", width="\n100 ").replace("<name>cat<", "<name>\n\thot  dog <")
+    write(tmp_path, {"a.xml": text.replace("<name>dog<", "<name> <"), "b.xml": VOC.format(file="b.jpg", width=100)})
+    boxes = load_voc_boxes(tmp_path)
+    assert values(boxes["path"]) == ["b.jpg"] * 4
+    assert values(boxes["label"]) == ["hot  dog", None, "cat", "dog"]
+    assert list(boxes["group"]) == ["a"] * 4
+    assert_allclose(boxes[COLUMNS[4:8]].to_numpy()[0], [0.1, 0, 0.6, 1])
+
+
 def test_voc_without_files_and_boxes(tmp_path):
     with pytest.raises(FileNotFoundError, match="with XML files"):
         load_voc_boxes(tmp_path)
