@@ -108,7 +108,7 @@ def _read_file(path, first_pixel):
             }
             for number, thing in enumerate(root.findall("object"))
         ]
-    except (ElementTree.ParseError, ValueError) as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # LookupError: an encoding that nobody knows
         raise ValueError(f"{_OWNER}: {os.fspath(path)!r} is no annotation of VOC: {error}") from error
 
 

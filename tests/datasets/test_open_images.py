@@ -412,6 +412,7 @@ def test_voc(tmp_path):
         "<annotation><size>",
         "",
         VOC.format(file="b.jpg", width="wide"),
+        '<?xml version="1.0" encoding="utf-99"?><annotation/>',
         '<!DOCTYPE a [<!ENTITY b "bbbb">]><annotation><filename>&b;</filename></annotation>',
     ],
 )
