@@ -1,6 +1,7 @@
 """BBoxCrop beside slices written out, as a step of pipelines, and on what boxes should not be."""
 
 import io
+import os
 import pickle
 import threading
 
@@ -424,6 +425,31 @@ def test_neighbors_of_a_missing_photo_fail_each(cells, decoded):
     crops = BBoxCrop(root=folder, on_error="nan").fit_transform(frame.assign(path="gone.png"))
     assert crops.check()["code"] == ["missing"] * 32
     assert decoded == []
+
+
+@pytest.mark.parametrize("has_root", [False, True])
+@pytest.mark.parametrize("before", [None, b"", b"no image", encode(PHOTO)[:500], encode(PHOTO)])
+def test_a_photo_that_was_replaced_is_read_again(tmp_path, before, has_root):
+    """Whether it could be had or not; boxes of one photo share what was decoded, and not what was wrong."""
+    path = tmp_path / "photo.png"
+    if before is not None:
+        path.write_bytes(before)
+    boxes = table([(0, 0, 0.5, 0.5), (0.5, 0.5, 1, 1), (0, 0, 1, 1)]).assign(
+        path="photo.png" if has_root else str(path)
+    )
+    crops = BBoxCrop(root=tmp_path if has_root else None, on_error="nan").fit_transform(boxes)
+    is_good = before == encode(PHOTO)
+    assert [code == "" for code in crops.check()["code"]] == [is_good] * 3
+    path.write_bytes(encode(255 - PHOTO[::-1]).ljust(9000, b"\0"))
+    assert crops.check()["code"] == [""] * 3
+    assert_array_equal(crops[2], 255 - PHOTO[::-1])
+    # As many bytes, later.
+    modified = path.stat().st_mtime_ns
+    path.write_bytes(encode(PHOTO).ljust(9000, b"\0"))
+    os.utime(path, ns=(modified, modified + 1_000_000_000))
+    assert_array_equal(crops[2], PHOTO)
+    path.unlink()
+    assert crops.check()["code"] == ["missing"] * 3
 
 
 def test_the_photos_that_are_kept_are_few(cells, monkeypatch):
