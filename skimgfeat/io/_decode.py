@@ -123,6 +123,11 @@ def decode_image(data, *, mode=None, dtype="uint8", orientation="exif", draft=No
     (4, 4)
     """
     check_decoding(_OWNER, mode=mode, dtype=dtype, orientation=orientation, draft=draft, max_pixels=max_pixels)
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(
+            f"{_OWNER}: data must be the bytes of a file, got {type(data).__name__}; "
+            "for paths there are pathlib.Path(path).read_bytes() and ImageCollection."
+        )
     if len(data) == 0:
         raise ImageError("empty", "the file is empty")
     try:

@@ -4,6 +4,7 @@ import io
 import pickle
 import resource
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -226,6 +227,20 @@ def test_parameters_that_cannot_be_used(options, error):
     with pytest.raises(error, match=rf"^decode_image: {name} must") as refusal:
         decode_image(encode(GRAY), **options)
     assert refusal.type is error
+
+
+@pytest.mark.parametrize("data", ["photo.png", Path("photo.png"), None, 3, io.BytesIO(), GRAY])
+def test_what_is_no_bytes(data):
+    """It is no damaged image."""
+    with pytest.raises(
+        TypeError, match=rf"^decode_image: data must be the bytes of a file, got {type(data).__name__};"
+    ):
+        decode_image(data)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_kinds_of_bytes(kind):
+    np.testing.assert_array_equal(decode_image(kind(encode(GRAY))), GRAY)
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "TIFF", "BMP", "DIB", "WEBP", "GIF", "AVIF"])
