@@ -352,6 +352,19 @@ def test_copies_of_photos(tmp_path):
     assert list(photos["group"]) == ["f00", "f01", "f00"]
 
 
+def test_copies_stand_in_the_folder_of_their_subset(tmp_path):
+    """One file may list the images of all subsets; what it calls a subset is no part of an address unless it is one."""
+    files = {name: text for name, text in V4.items() if "images" not in name}
+    lines = ["f00,train", "t01,test", "v02,validation", "x03,../secret", "y04,"]
+    files["image_ids_and_rotation.csv"] = "ImageID,Subset,OriginalURL\n" + "".join(f"{line},\n" for line in lines)
+    metadata = OpenImages(write(tmp_path, files), paths="id")
+    photos = metadata.photos(base_url="https://c.org")
+    expected = ["train/f00.jpg", "test/t01.jpg", "validation/v02.jpg", "train/x03.jpg", "train/y04.jpg"]
+    assert list(photos["url"]) == [f"https://c.org/{name}" for name in expected]
+    photos = metadata.photos(["unlisted", "t01"], base_url="https://c.org/")
+    assert list(photos["url"]) == ["https://c.org/train/unlisted.jpg", "https://c.org/test/t01.jpg"]
+
+
 def test_parameters_of_photos(v4):
     for bad in ("f00", 3):
         with pytest.raises(TypeError, match="image_ids must be None or a sequence of ids"):
