@@ -27,7 +27,8 @@ BOXES is one of
   a folder of the CSV files of Open Images    class-descriptions-boxable.csv, train-annotations-bbox.csv and so on
   a folder of XML files                       of PASCAL VOC
   a .json file                                of COCO's instances
-  a .csv or .parquet table                    with path, label, x_min, y_min, x_max, y_max; box_id, group and flags
+  a .csv or .parquet table                    with path, label, x_min, y_min, x_max, y_max; box_id, group, rotation
+                                              and flags
 
 OUTPUT is a job folder: Parquet files of crops, labels, groups and flags, and errors.csv, which lists every box that was
 left out, and why. The same command goes on where an earlier one was interrupted or killed.
@@ -89,9 +90,15 @@ def _add_crop_options(group):
     )
     group.add_argument("--square", action="store_true", help="make the shorter side as long as the other")
     group.add_argument(
-        "--orientation", choices=["exif", "ignore"], help="what boxes refer to: photos as they are seen, or as stored"
+        "--orientation",
+        choices=["exif", "ignore"],
+        help="what boxes refer to: photos as they are seen, or as stored (exif; ignore where rotations are known)",
     )
-    group.add_argument("--rotation", metavar="COLUMN", help="turn crops by these degrees, counterclockwise")
+    group.add_argument(
+        "--rotation",
+        metavar="COLUMN",
+        help="turn crops by these degrees, counterclockwise (rotation, where --orientation is not given)",
+    )
 
 
 def _add_output_options(group):
@@ -134,7 +141,7 @@ def run(args):
     from skimgfeat.datasets import build_box_dataset, export_box_dataset, load_box_dataset
 
     classes = None if kind == _OPEN_IMAGES else args.classes  # its boxes are selected when they are read
-    options = {"crop": _make_crop(args, kind), "classes": classes, "keep_aspect": args.keep_aspect}
+    options = {"crop": _choose_crop(args, kind), "classes": classes, "keep_aspect": args.keep_aspect}
     options["resume"] = not args.no_resume
     job = partial(build_box_dataset, _read_boxes(args, kind), args.images, args.output, **options)
     account = run_job(args, _OPTIONS, job)
@@ -177,15 +184,11 @@ def _kind_of(path):
     raise UsageError(f"BOXES is a folder, or a file that ends in .csv, .parquet or .json, got {path!r}")
 
 
-def _make_crop(args, kind):
-    """Return the step that cuts boxes out; those of Open Images refer to photos as they are stored."""
-    from skimgfeat import BBoxCrop
-
+def _choose_crop(args, kind):
+    """Return how boxes are cut out, as far as it is said; those of Open Images refer to photos as they are stored."""
     given = {name: getattr(args, name) for name in ("units", "context", "orientation", "rotation")}
-    options = {name: value for name, value in given.items() if value is not None}
-    if kind == _OPEN_IMAGES:
-        options = {"orientation": "ignore", "rotation": "rotation"} | options
-    return BBoxCrop(square=args.square, **options)
+    options = {name: value for name, value in given.items() if value is not None} | {"square": args.square}
+    return {"orientation": "ignore", "rotation": "rotation"} | options if kind == _OPEN_IMAGES else options
 
 
 def _read_boxes(args, kind):

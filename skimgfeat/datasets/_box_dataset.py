@@ -59,17 +59,18 @@ def build_box_dataset(
         A row a box, as :class:`OpenImages`, :func:`load_voc_boxes` and :func:`load_coco_boxes` give it; or a ``.csv``
         or ``.parquet`` file. Needed are the columns that ``crop`` names, and ``label``; ``box_id``, ``image_id``,
         ``group``, ``rotation`` and the flags are used where they are there. A missing ``box_id`` is the number of the
-        row, a missing ``image_id`` or ``group`` the path.
+        row, a missing ``image_id`` or ``group`` the path. Of texts in CSV, empty cells alone are missing.
     images : path-like
         The folder (or address) that the paths of the table are relative to; they may not lead out of it.
     output : path-like
         The folder of the data set, made where it is missing; or an address that fsspec writes to.
     size : (rows, cols), default=(128, 128)
         What crops are brought to.
-    crop : BBoxCrop or None, default=None
-        How boxes are cut out: units, context, squares, names of columns, orientation. Give
-        ``BBoxCrop(orientation="ignore", rotation="rotation")`` for Open Images; that is what None does where the table
-        knows of rotations. Otherwise, None is ``BBoxCrop()``.
+    crop : BBoxCrop, dict or None, default=None
+        How boxes are cut out: units, context, squares, names of columns, orientation. A dict holds parameters of
+        :class:`skimgfeat.BBoxCrop`, such as ``{"context": 0.1}``; None is an empty one. Where it says nothing of
+        ``orientation`` and ``rotation`` and the table knows of rotations, these are "ignore" and "rotation", as Open
+        Images needs them. A BBoxCrop is taken as it is.
     method : {"exact", "fast", "auto"}, default="exact"
         Of :class:`skimgfeat.Resize`.
     keep_aspect : bool, default=False
@@ -160,19 +161,22 @@ def build_box_dataset(
     check_choice(_OWNER, "placeholders", placeholders, _POLICIES)
     resize = Resize(size, method, keep_aspect).fit(np.zeros((1, 2, 2, 3), np.uint8))
     classes = _check_classes(classes)
-    columns = _check_crop(crop).columns
+    step = _check_crop(crop)
+    columns = step.columns
     images = _check_folder(images)
-    boxes = read_table(_OWNER, table, columns)
+    boxes = read_table(_OWNER, table, columns, step.rotation)
+    if _follows_rotations(crop, boxes):
+        step.set_params(orientation="ignore", rotation="rotation")
     sha256 = hash_table(boxes)
     copies = find_copies(images, boxes[columns[0]].unique().drop_null().to_pylist())
     policies = {"classes": classes, "unknown_flags": unknown_flags, "placeholders": placeholders}
     refusals = find_refusals(_OWNER, boxes, columns, copies, **policies)
     place = boxes.column_names.index("group")
     boxes = boxes.set_column(place, "group", join_groups(boxes, columns[0], copies))
-    crop = _make_crop(crop, boxes, images, gray)
+    step.set_params(root=images, mode="color" if gray == "drop" else "rgb")
     with config_context(print_changed_only=True):
-        about = policies | {"crop": " ".join(repr(crop).split()), "table": sha256}
-    items = _make_items(boxes, crop, refusals, about)
+        about = policies | {"crop": " ".join(repr(step).split()), "table": sha256}
+    items = _make_items(boxes, step, refusals, about)
     return run_items(_OWNER, resize, items, output, progress=progress, **options)
 
 
@@ -185,11 +189,18 @@ def _check_classes(classes):
 
 
 def _check_crop(crop):
-    """Return the step that ``crop`` is, or stands for; raise TypeError or ValueError for what cannot be used."""
-    if crop is None:
-        return BBoxCrop()
-    if not isinstance(crop, BBoxCrop):
-        raise TypeError(f"{_OWNER}: crop must be None or a BBoxCrop, got {crop!r}.")
+    """Return a new step, what ``crop`` is or stands for; raise TypeError or ValueError for what cannot be used."""
+    if crop is None or isinstance(crop, dict):
+        unknown = set(crop or {}).difference(BBoxCrop().get_params())
+        if unknown:
+            raise ValueError(
+                f"{_OWNER}: crop must hold parameters of BBoxCrop, which has no {sorted(unknown, key=str)}."
+            )
+        crop = BBoxCrop(**crop or {})
+    elif isinstance(crop, BBoxCrop):
+        crop = clone(crop)
+    else:
+        raise TypeError(f"{_OWNER}: crop must be None, a dict or a BBoxCrop, got {crop!r}.")
     crop._check_parameters()
     taken = _OWN_COLUMNS.intersection(crop.columns[1:])
     if taken:
@@ -201,6 +212,13 @@ def _check_crop(crop):
     return crop
 
 
+def _follows_rotations(crop, boxes):
+    """Tell whether crops are turned as the table says: where it says something, and ``crop`` leaves that open."""
+    if isinstance(crop, BBoxCrop) or {"orientation", "rotation"} & set(crop or {}):
+        return False
+    return "rotation" in boxes.column_names and boxes["rotation"].null_count < len(boxes)
+
+
 def _check_folder(images):
     if not isinstance(images, (str, bytes, os.PathLike)) or not os.fspath(images):
         raise TypeError(f"{_OWNER}: images must be the path of a folder, got {images!r}.")
@@ -210,14 +228,6 @@ def _check_folder(images):
         if not os.path.isdir(images):
             raise NotADirectoryError(errno.ENOTDIR, "images must be a folder, and this is a file", images)
     return images
-
-
-def _make_crop(crop, boxes, images, gray):
-    """Return the step that cuts boxes out of the photos in a folder."""
-    if crop is None:
-        has_rotations = "rotation" in boxes.column_names and boxes["rotation"].null_count < len(boxes)
-        crop = BBoxCrop(orientation="ignore", rotation="rotation") if has_rotations else BBoxCrop()
-    return clone(crop).set_params(root=images, mode="color" if gray == "drop" else "rgb")
 
 
 def _make_items(boxes, crop, refusals, about):

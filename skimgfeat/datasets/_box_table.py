@@ -9,28 +9,31 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from skimgfeat.datasets._boxes import FLAGS, as_truth
+from skimgfeat.datasets._boxes import FLAGS, as_truth, empty_as_null
 from skimgfeat.io import ImageError
 from skimgfeat.io._files import open_regular
 from skimgfeat.io._parquet import import_pyarrow
 from skimgfeat.io._sources import is_address, join_inside
 
 _TEXTS = ("box_id", "image_id", "label", "group")
+_OPTIONAL = (*_TEXTS, "rotation", *FLAGS)
 # Two photos may well be the same; of three with one content, somebody has put a picture in the place of others.
 _FEWEST_PLACEHOLDERS = 3
 
 
-def read_table(owner, table, columns):
+def read_table(owner, table, columns, rotation=None):
     """Return a table as pyarrow's, sorted by photo, with these columns and what else of a table of boxes it has.
 
-    ``columns`` are those of the photo and of the corners. Photos stand in the order in which the table names them
-    first; box_id, image_id and group are made up where they are missing.
+    ``columns`` are those of the photo and of the corners, ``rotation`` that of the degrees, where one is needed. Photos
+    stand in the order in which the table names them first; box_id, image_id and group are made up where they are
+    missing.
     """
     from pyarrow import compute
 
     pa = import_pyarrow(owner)
-    table = _as_arrow(owner, pa, table, columns)
-    _check_columns(owner, table.column_names, (*columns, "label"))
+    needed = (*columns, "label") if rotation is None else (*columns, "label", rotation)
+    table = _as_arrow(owner, pa, table, needed)
+    _check_columns(owner, table.column_names, needed)
     if len(table) == 0:
         raise ValueError(f"{owner}: table holds no boxes.")
     path, *corners = columns
@@ -46,8 +49,9 @@ def read_table(owner, table, columns):
     for name in corners:
         numbers = _convert(owner, table, name, pa.float64())
         found[name] = compute.if_else(compute.is_nan(numbers), None, numbers)
-    if "rotation" in table.column_names:
-        found["rotation"] = _convert(owner, table, "rotation", pa.float64())
+    for name in ("rotation", rotation):
+        if name in table.column_names and name not in found:
+            found[name] = _convert(owner, table, name, pa.float64())
     for name in FLAGS:
         if name in table.column_names:
             is_flag = pa.types.is_boolean(table[name].type)
@@ -58,27 +62,35 @@ def read_table(owner, table, columns):
     return pa.table(found).take(pa.array(order))
 
 
-def _as_arrow(owner, pa, table, columns):
+def _as_arrow(owner, pa, table, needed):
     if isinstance(table, pa.Table):
         return table
     if isinstance(table, (str, bytes, os.PathLike)):
-        return _read_file(owner, pa, os.fsdecode(table), columns)
-    if hasattr(table, "to_arrow"):  # polars
-        return table.to_arrow()
-    if hasattr(table, "columns") and hasattr(table, "index"):
+        return _read_file(owner, pa, os.fsdecode(table), needed[0])
+    if hasattr(table, "columns") and (hasattr(table, "to_arrow") or hasattr(table, "index")):  # polars, pandas
+        _check_columns(owner, list(table.columns), needed)
         # Other columns may hold what no table of pyarrow can.
-        used = [name for name in (*columns, *_TEXTS, "rotation", *FLAGS) if name in table.columns]
-        return pa.Table.from_pandas(table[used], preserve_index=False)
+        used = [name for name in dict.fromkeys((*needed, *_OPTIONAL)) if name in table.columns]
+        return pa.table({name: _read_column(owner, pa, name, table[name]) for name in used})
     raise TypeError(f"{owner}: table must be a file, a data frame or a pyarrow.Table, got {type(table).__name__}.")
 
 
-def _read_file(owner, pa, path, columns):
-    from pyarrow import csv
+def _read_column(owner, pa, name, column):
+    """Return a column of a data frame as pyarrow's; one of objects may hold paths of pathlib."""
+    if str(column.dtype).lower() != "object":
+        return column.to_arrow() if hasattr(column, "to_arrow") else pa.array(column, from_pandas=True)
+    values = [os.fspath(value) if isinstance(value, os.PathLike) else value for value in column]
+    try:
+        return pa.array(values, from_pandas=True)
+    except pa.ArrowException as error:
+        raise ValueError(
+            f"{owner}: column {name!r} of table must hold values of one type: {error}; convert it with astype."
+        ) from error
 
-    texts = dict.fromkeys((columns[0], *_TEXTS), pa.string())
-    options = csv.ConvertOptions(column_types=texts, strings_can_be_null=True, quoted_strings_can_be_null=True)
+
+def _read_file(owner, pa, path, path_column):
     readers = {
-        ".csv": partial(csv.read_csv, convert_options=options),
+        ".csv": partial(_read_csv, pa, texts=(path_column, *_TEXTS)),
         ".parquet": pa.parquet.read_table,
         ".pq": pa.parquet.read_table,
     }
@@ -92,12 +104,28 @@ def _read_file(owner, pa, path, columns):
         raise ValueError(f"{owner}: {path!r} cannot be read: {error}") from error
 
 
+def _read_csv(pa, file, *, texts):
+    """Return a table of which these columns are texts, and all others what they seem to be."""
+    from pyarrow import csv
+
+    table = csv.read_csv(
+        file,
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string())),
+    )
+    columns = [
+        empty_as_null(column) if name in texts else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    return pa.table(columns, names=table.column_names)
+
+
 def _check_columns(owner, names, needed):
     """Raise ValueError for a column that is not there, or of which there are several."""
     for name in needed:
         if name not in names:
             raise ValueError(f"{owner}: table has no column {name!r}; its columns are {names}.")
-    for name in (*needed, *_TEXTS, "rotation", *FLAGS):
+    for name in (*needed, *_OPTIONAL):
         if names.count(name) > 1:
             raise ValueError(f"{owner}: table has several columns {name!r}; its columns are {names}.")
 

@@ -34,6 +34,14 @@ def as_truth(values):
     return compute.if_else(compute.or_(is_true, compute.equal(values, 0)), is_true, None)
 
 
+def empty_as_null(texts):
+    """Return texts out of a CSV file with null in place of empty ones; "NA" and "null" are texts like others."""
+    from pyarrow import compute
+
+    is_empty = compute.equal(compute.binary_length(texts), 0)
+    return compute.if_else(is_empty, None, texts) if compute.any(is_empty).as_py() else texts
+
+
 def safe_paths(paths):
     """Return paths, a pyarrow array, with null in place of those that could lead out of a folder."""
     from pyarrow import compute

@@ -67,17 +67,18 @@ def load_coco_boxes(path, *, to="pandas"):
         data = file.read()
     try:
         columns = _read_columns(json.loads(data))
+        columns["path"] = safe_paths(pa.array(columns["path"], pa.string()))
+        columns["label"] = pa.array(columns["label"], pa.string())
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"{_OWNER}: {os.fsdecode(path)!r} is no JSON file of COCO's instances: {type(error).__name__} {error}."
         ) from error
-    columns["path"] = safe_paths(pa.array(columns["path"], pa.string()))
     columns["group"] = group_photos(pa.array(columns["image_id"], pa.string()), columns["path"])
     return as_frame(make_table(pa, columns), to)
 
 
 def _read_columns(data):
-    names = {category["id"]: category["name"] for category in data["categories"]}
+    names = {category["id"]: _as_name(category["name"]) for category in data["categories"]}
     images = {image["id"]: image for image in data["images"]}
     annotations = data["annotations"]
     photos = [images.get(annotation["image_id"], {}) for annotation in annotations]
@@ -96,6 +97,10 @@ def _read_columns(data):
         "y_max": high[:, 1],
         "is_group_of": [_as_flag(annotation.get("iscrowd")) for annotation in annotations],
     }
+
+
+def _as_name(value):
+    return str(value) if isinstance(value, (int, float)) else value
 
 
 def _as_flag(value):

@@ -29,8 +29,8 @@ from skimgfeat.jobs._run import progress_bar, sigterm_interrupts
 
 _OWNER = "download_images"
 _LIST = "downloads.csv"
-# Reasons that may be gone by the next run.
-_TRANSIENT = ("host_down", "rate_limited", "server_error", "timeout", "truncated", "unreachable")
+# Reasons that may be gone by the next run; a photo that has a path now was not asked for when it had none.
+_PASSING = ("host_down", "no_path", "rate_limited", "server_error", "timeout", "truncated", "unreachable")
 # Seconds before the first retry, doubled at each; nobody waits for longer than the other.
 _BACKOFF = 0.5
 _LONGEST_WAIT = 120.0
@@ -61,9 +61,15 @@ class _Fetcher:
         if any(len(os.fsencode(part)) > _LONGEST_NAME for part in photo.path.split("/")):
             raise TransferError("no_path", f"no file can have a name of more than {_LONGEST_NAME} bytes")
         try:
-            return Path(join_inside(str(self.folder), photo.path))
+            path = Path(join_inside(str(self.folder), photo.path))
         except ImageError as error:
             raise TransferError("no_path", error.message) from error
+        if path.is_dir():
+            raise TransferError("no_path", f"a folder stands at {photo.path!r}")
+        for folder in path.parents[: photo.path.count("/")]:
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise TransferError("no_path", f"a file stands at {folder.relative_to(self.folder).as_posix()!r}")
+        return path
 
     def settle(self, photo, before, retry_failed):
         """Return what became of a photo where no request is needed, None where one is.
@@ -82,7 +88,7 @@ class _Fetcher:
                 return Entry.had(photo, *check_file(path, photo))
             except TransferError:
                 return None
-        if before is None or before.ok or before.url != photo.url or retry_failed or before.code in _TRANSIENT:
+        if before is None or before.ok or before.url != photo.url or retry_failed or before.code in _PASSING:
             return None
         return before
 
@@ -307,7 +313,8 @@ def download_images(
     ``downloads.csv`` in the folder lists what became of each photo of this run and earlier ones: ``image_id, path, url,
     status`` ("ok", "error"), ``code, http_status, message, n_bytes, md5``. The codes are
 
-    - ``missing_url``, ``bad_url`` (neither http nor https), ``no_path`` (missing, too long, or out of the folder);
+    - ``missing_url``, ``bad_url`` (neither http nor https), ``no_path`` (missing, too long, out of the folder, or taken
+      by a folder, or by a file where it needs one);
     - ``gone`` (404, 410), ``refused`` (other answers), ``placeholder`` (what Flickr shows for photos that were taken
       away), ``too_many_redirects``;
     - ``wrong_checksum``, ``wrong_size``, ``too_many_bytes``, and the codes of :class:`~skimgfeat.io.ImageError` for

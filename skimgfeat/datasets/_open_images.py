@@ -199,8 +199,9 @@ class OpenImages:
             Whose photos, such as the column ``image_id`` of :meth:`boxes`, repeated as they are; None for those of all
             images in the file of images.
         base_url : str
-            With ``paths="id"``, the folder on the web that holds ``<subset>/<ImageID>.jpg``: by default, that of the
-            copies whose longer side is 1024 pixels at most.
+            With ``paths="id"``, the folder on the web that holds ``<Subset>/<ImageID>.jpg``: by default, that of the
+            copies whose longer side is 1024 pixels at most. The subset is what the file of images tells of an image,
+            or ``subset``.
         to : {"pandas", "polars", "arrow"}, default="pandas"
             As for :meth:`boxes`.
 
@@ -234,8 +235,9 @@ class OpenImages:
         columns = {"rotation": pa.nulls(len(ids), pa.int16())} | self._describe_photos(ids)
         rows = np.arange(len(ids))
         if self._paths == "id":
-            prefix = f"{base_url.rstrip('/')}/{self._subset}/"
-            columns["url"] = compute.binary_join_element_wise(prefix, columns["path"], "")
+            columns["url"] = compute.binary_join_element_wise(
+                base_url.rstrip("/"), self._read_subsets(ids), columns["path"], "/"
+            )
             columns |= {"md5": pa.nulls(len(ids), pa.string()), "n_bytes": pa.nulls(len(ids), pa.int64())}
         else:
             columns |= self._read_originals(ids)
@@ -315,20 +317,36 @@ class OpenImages:
         return self._pa.array(image_ids, self._pa.string()).unique()
 
     def _read_originals(self, image_ids):
-        """Return address, MD5 sum and size of images, from the file of images block by block."""
+        """Return address, MD5 sum and size of images."""
+        pa = self._pa
+        types = dict.fromkeys(("OriginalURL", "OriginalMD5"), pa.string()) | {"OriginalSize": pa.int64()}
+        columns = self._look_up(image_ids, types, ["OriginalURL"])
+        sums = pa.array(map(_as_hexadecimal, columns["OriginalMD5"].to_pylist()), pa.string())
+        return {"url": columns["OriginalURL"], "md5": sums, "n_bytes": columns["OriginalSize"]}
+
+    def _read_subsets(self, image_ids):
+        """Return the subset of each image; files such as image_ids_and_rotation.csv hold images of all."""
+        from pyarrow import compute
+
+        if self._images is None:
+            return self._subset
+        subsets = self._look_up(image_ids, {"Subset": self._pa.string()}, [])["Subset"]
+        is_known = compute.is_in(subsets, value_set=self._pa.array(_SUBSETS))
+        return compute.if_else(is_known, subsets, self._subset)
+
+    def _look_up(self, image_ids, types, required):
+        """Return columns of the file of images, a value for each of these images; the file is read block by block."""
         from pyarrow import compute
 
         pa = self._pa
-        types = dict.fromkeys(("ImageID", "OriginalURL", "OriginalMD5"), pa.string()) | {"OriginalSize": pa.int64()}
+        types = {"ImageID": pa.string()} | types
         wanted = [
             pa.Table.from_batches([batch]).filter(compute.is_in(batch["ImageID"], value_set=image_ids))
-            for batch in iter_table(self._images, types, ["ImageID", "OriginalURL"])
+            for batch in iter_table(self._images, types, ["ImageID", *required])
         ]
         table = pa.concat_tables([pa.schema(types).empty_table(), *wanted])
         columns = {name: _join_chunks(table[name]) for name in types}
         places = compute.index_in(image_ids, value_set=columns["ImageID"])
-        sums = pa.array(map(_as_hexadecimal, columns["OriginalMD5"].to_pylist()), pa.string())
-        columns = {"url": columns["OriginalURL"], "md5": sums, "n_bytes": columns["OriginalSize"]}
         return {name: column.take(places) for name, column in columns.items()}
 
     def _describe_photos(self, image_ids):

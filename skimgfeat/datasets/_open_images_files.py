@@ -4,6 +4,7 @@ import csv
 import io
 from fnmatch import fnmatchcase
 
+from skimgfeat.datasets._boxes import empty_as_null
 from skimgfeat.io._files import open_regular
 
 _OWNER = "OpenImages"
@@ -57,8 +58,6 @@ def _open_table(path, types, required):
             column_types=types,
             include_columns=list(types),
             include_missing_columns=True,
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
         ),
     )
 
@@ -68,6 +67,8 @@ def iter_table(path, types, required):
     import pyarrow as pa
 
     try:
-        yield from _open_table(path, types, required)
+        for batch in _open_table(path, types, required):
+            columns = [empty_as_null(column) if pa.types.is_string(column.type) else column for column in batch]
+            yield pa.record_batch(columns, batch.schema)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{_OWNER}: {str(path)!r} cannot be read: {error}") from error

@@ -11,7 +11,7 @@ from skimgfeat._validation import check_choice, check_integer
 from skimgfeat.io._decode import MAX_PIXELS, MODES, ImageError, check_decoding, decode_image
 from skimgfeat.io._folders import list_class_folders, list_images
 from skimgfeat.io._photos import PhotoCache
-from skimgfeat.io._sources import absolute_path, is_missing, join_inside, join_listed, name_of, read_source
+from skimgfeat.io._sources import absolute_path, is_address, is_missing, join_inside, join_listed, name_of, read_source
 from skimgfeat.io._tables import read_path_column
 
 _OWNER = "ImageCollection"
@@ -359,7 +359,25 @@ class ImageCollection:
                 draft = function.draft(index) or draft
         if not self._has_twin(index):
             return self._decode_source(source, draft)
-        return self._photos.get((source, draft), lambda: self._decode_source(source, draft))
+        key = source, self._stamp(source), draft
+        return self._photos.get(key, lambda: self._decode_source(source, draft))
+
+    def _stamp(self, source):
+        """Return what another file by the same name would not have, None where that is not known.
+
+        Asked for each crop of a photo, so no more than one call of the system: whether the path may be read is not
+        looked at, since nothing is read.
+        """
+        if isinstance(source, bytes):
+            return None
+        path = os.fsdecode(source) if self._root is None else os.path.join(self._root, os.fsdecode(source))
+        if is_address(path):
+            return None
+        try:
+            status = os.stat(path)
+        except (OSError, ValueError):  # what is wrong with it is told when it is read
+            return None
+        return status.st_mtime_ns, status.st_size
 
     def _decode_source(self, source, draft):
         return decode_image(self._read_bytes(source), **self._decoding | {"draft": draft})

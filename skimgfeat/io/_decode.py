@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 from skimgfeat._validation import check_choice, check_integer, check_pair
 
 _OWNER = "decode_image"
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF")
 _ORIENTATION_TAG = 0x0112
 _PHOTOMETRIC_TAG = 262
 # The steps that rows and columns are taken in, after the two are swapped where the number is 5 or more.
@@ -80,7 +80,7 @@ def decode_image(data, *, mode=None, dtype="uint8", orientation="exif", draft=No
     Parameters
     ----------
     data : bytes
-        A JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF file.
+        A JPEG, PNG, WebP, TIFF, BMP, DIB (a BMP without the header of a file), GIF or AVIF file.
     mode : {"rgb", "gray", "color"} or None, default=None
         What every image becomes. Gray is ITU-R 601 luma, Pillow's mode "L". "color" is RGB, and an image whose red,
         green and blue are the same everywhere is an error. None leaves gray images gray and makes all others RGB.
@@ -123,6 +123,11 @@ def decode_image(data, *, mode=None, dtype="uint8", orientation="exif", draft=No
     (4, 4)
     """
     check_decoding(_OWNER, mode=mode, dtype=dtype, orientation=orientation, draft=draft, max_pixels=max_pixels)
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(
+            f"{_OWNER}: data must be the bytes of a file, got {type(data).__name__}; "
+            "for paths there are pathlib.Path(path).read_bytes() and ImageCollection."
+        )
     if len(data) == 0:
         raise ImageError("empty", "the file is empty")
     try:

@@ -20,7 +20,8 @@ class _Entry:
 class PhotoCache:
     """The photos that were decoded last, up to 64 megabytes; the last one in any case.
 
-    Whichever thread comes first decodes a photo, and the others wait for it. Copies in other processes begin empty.
+    Whichever thread comes first decodes a photo, and the others wait for it. An error is theirs alone: the next to ask
+    tries again. Copies in other processes begin empty.
     """
 
     def __init__(self):
@@ -42,10 +43,16 @@ class PhotoCache:
                     entry.photo.flags.writeable = False
                 except ImageError as error:
                     entry.error = error
+                    self._forget(key, entry)
                 self._forget_oldest()
         if entry.error is not None:
             raise ImageError(entry.error.code, entry.error.message)
         return entry.photo
+
+    def _forget(self, key, entry):
+        with self._lock:
+            if self._entries.get(key) is entry:
+                del self._entries[key]
 
     def _forget_oldest(self):
         with self._lock:

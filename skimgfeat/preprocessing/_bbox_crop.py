@@ -15,6 +15,8 @@ _UNITS = ("normalized", "pixel")
 _READING = ("mode", "dtype", "orientation", "root", "on_error", "max_pixels", "max_bytes")
 # For a box that is a smaller part of its photo few photos are large enough: they are decoded whole, once for all such.
 _SMALLEST_SHARE = 1 / 4
+# Corners that were whole pixels and became parts of a side come back with an error, far below this part of a pixel.
+_NOISE = 1e-6
 
 
 def _cut_box(image, box, *, units, context, square):
@@ -37,6 +39,7 @@ def _cut_box(image, box, *, units, context, square):
 
 def _find_span(low, high, length, corners, context):
     """Return the first pixel of a crop along one axis and the one after its last; raise ImageError for none."""
+    low, high = _snap(low), _snap(high)
     if high < low:
         raise ImageError("bad_box", f"the box {_text(corners)} has its corners in the wrong order")
     if high == low:
@@ -44,7 +47,13 @@ def _find_span(low, high, length, corners, context):
     if low >= length or high <= 0:
         raise ImageError("outside_image", f"the box {_text(corners)} lies outside the image")
     margin = context * (high - low)
-    return max(0, int(np.floor(low - margin))), min(length, int(np.ceil(high + margin)))
+    return max(0, int(np.floor(_snap(low - margin)))), min(length, int(np.ceil(_snap(high + margin))))
+
+
+def _snap(place):
+    """Return the whole number that a place is meant to be, or the place itself where it is further from all of them."""
+    whole = np.rint(place)
+    return whole if abs(place - whole) <= _NOISE else place
 
 
 def _widen(span, length, limit):
@@ -117,8 +126,9 @@ class BBoxCrop(ImageMap):
     Notes
     -----
     A crop begins at ``floor(x_min * width)`` and ends before ``ceil(x_max * width)``, likewise along rows, so that
-    every pixel that the box touches is in it. What lies outside the photo is cut off, after context is added and before
-    a crop is made square.
+    every pixel that the box touches is in it. What is less than a millionth of a pixel from a whole number is that
+    number: 0.07 of 100 pixels is 7, and not the 7.000000000000001 of floats. What lies outside the photo is cut off,
+    after context is added and before a crop is made square.
 
     A box that holds NaN or has its corners in the wrong order is an error with the code ``bad_box``, one without width
     or height ``empty_box``, one that has no pixel in the photo ``outside_image``, see

@@ -161,6 +161,8 @@ def load_benchmark_images(folder=None, *, n_images=None):
     classes, others = (np.unique(labels) for _, labels in parts)
     if not np.array_equal(classes, others):
         raise ValueError(f"{owner}: {source} has the classes {classes} to train on, but {others} to test on.")
+    if classes.dtype.kind == "U":  # the names of folders, in both subsets numbered by one list
+        parts = [(images, np.searchsorted(classes, labels)) for images, labels in parts]
     if n_images is not None:
         counts = n_images, max(n_images // 5, len(classes))
         parts = [_choose(owner, part, count) for part, count in zip(parts, counts, strict=True)]
@@ -169,12 +171,13 @@ def load_benchmark_images(folder=None, *, n_images=None):
 
 
 def _read(owner, folder, subset):
+    """Return the images of a subset and their classes: numbers, or the names of folders."""
     path = folder / f"{subset}.parquet"
     if path.exists():
         return load_parquet_images(path, return_X_y=True)
     if (folder / subset).is_dir():
         collection, labels = ImageCollection.from_class_folders(folder / subset)
-        return np.asarray(collection), np.unique(labels, return_inverse=True)[1]
+        return np.asarray(collection), labels
     raise ValueError(f"{owner}: {str(folder)!r} holds neither {path.name} nor a folder {subset!r} of classes.")
 
 

@@ -130,14 +130,14 @@ def make_squares(folder, n_photos):
 
 
 def crop_loop(boxes, folder):
-    """The source's loop, its axes put right: a photo is read for each box."""
+    """The source's loop, its axes put right, without the noise of floats: a photo is read for each box."""
     crops = []
     for path, *corners in boxes[["path", *_CORNERS]].itertuples(index=False):
         photo = Image.open(folder / path)
         photo = np.asarray(photo if photo.mode == "RGB" else photo.convert("RGB"), dtype="int32")
         (x_min, y_min, x_max, y_max), (rows, cols) = corners, photo.shape[:2]
-        top, bottom = int(np.floor(y_min * rows)), int(np.ceil(y_max * rows))
-        left, right = int(np.floor(x_min * cols)), int(np.ceil(x_max * cols))
+        top, bottom = int(np.floor(round(y_min * rows, 6))), int(np.ceil(round(y_max * rows, 6)))
+        left, right = int(np.floor(round(x_min * cols, 6))), int(np.ceil(round(x_max * cols, 6)))
         crop = photo[top:bottom, left:right]
         resized = resize(crop, _CROP_SIZE, anti_aliasing=True, mode="reflect", preserve_range=True)
         crops.append(np.round(resized).astype(np.uint8))

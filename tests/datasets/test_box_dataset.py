@@ -153,6 +153,46 @@ def test_rotations_of_the_table_are_applied(photos, tmp_path):
         assert_array_equal(image, np.rot90(cut(photos, row), turns))
 
 
+@pytest.mark.parametrize(
+    ("crop", "turns"),
+    [
+        ({}, 1),
+        ({"units": "normalized", "square": True}, 1),  # which says nothing of rotations
+        ({"rotation": None}, 0),
+        ({"orientation": "exif"}, 0),
+        (BBoxCrop(), 0),
+        (BBoxCrop(square=True, rotation="rotation"), 1),
+    ],
+)
+def test_rotations_of_the_table_are_left_to_who_says_so(photos, tmp_path, crop, turns):
+    table = make_boxes(2).assign(rotation=90)
+    build(table, photos, tmp_path / "out", crop=crop)
+    for image, row in zip(load_box_dataset(tmp_path / "out")[0], table.itertuples(), strict=True):
+        assert_array_equal(image, np.rot90(cut(photos, row), turns))
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "arrow", ".csv", ".parquet"])
+def test_rotations_may_have_another_name(photos, tmp_path, kind):
+    table = make_boxes(4).assign(angle=[0.0, 90, None, 270], rotation=180)
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    if kind.startswith("."):
+        write = arrow_csv.write_csv if kind == ".csv" else pq.write_table
+        write(arrow, tmp_path / f"boxes{kind}")
+    other = {"pandas": table, "polars": pl.from_arrow(arrow), "arrow": arrow}.get(kind, tmp_path / f"boxes{kind}")
+    crop = BBoxCrop(rotation="angle")
+    build(other, photos, tmp_path / "out", crop=crop)
+    X = load_box_dataset(tmp_path / "out")[0]
+    for image, row, turns in zip(X, table.itertuples(), [0, 1, 0, 3], strict=True):
+        assert_array_equal(image, np.rot90(cut(photos, row), turns))
+    # A run does not go on with other angles.
+    with pytest.raises(ValueError, match="holds a job with another input"):
+        build(table.assign(angle=[0.0, 90, 0, 270]), photos, tmp_path / "out", crop=crop)
+    for values, message in (("up", "column 'angle' of table must hold"), (None, "table has no column 'angle'")):
+        wrong = table.assign(angle=values) if values else table.drop(columns="angle")
+        with pytest.raises(ValueError, match=f"^build_box_dataset: {message}"):
+            build(wrong, photos, tmp_path / "new", crop=crop)
+
+
 def test_flags_are_booleans(photos, tmp_path):
     table = make_boxes(4).assign(is_occluded=[0, 1, 1, -1], is_inside=pd.array([True, None, False, True], "boolean"))
     account = build(table, photos, tmp_path / "out", unknown_flags="keep")
@@ -176,6 +216,66 @@ def test_tables_of_every_kind_give_the_same_bytes(photos, tmp_path, kind):
         pq.write_table(arrow, path)
     other = {"pandas": table, "polars": pl.DataFrame(table.to_dict("list")), "arrow": arrow}.get(kind, path)
     build(other, photos, tmp_path / "out")
+    assert chunks(tmp_path / "out") == chunks(tmp_path / "expected")
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_paths_of_pathlib(photos, tmp_path, frame):
+    """BBoxCrop takes them, too."""
+    table = make_boxes(6).drop(columns=["top", "left"])
+    build(table, photos, tmp_path / "expected")
+    build(frame(table.assign(path=table["path"].map(Path)).to_dict("list")), photos, tmp_path / "out")
+    assert chunks(tmp_path / "out") == chunks(tmp_path / "expected")
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize(
+    "change", [{"label": ["a", 3, None]}, {"x_min": [0, "0.1", 0]}, {"path": ["00.png", object(), "01.png"]}]
+)
+def test_columns_of_several_types(photos, tmp_path, frame, change):
+    ((name, values),) = change.items()
+    table = make_boxes(3).drop(columns=["top", "left", name]).to_dict("list")
+    table = frame(
+        table | {name: values} if frame is pd.DataFrame else table | {name: pl.Series(values, dtype=pl.Object)}
+    )
+    with pytest.raises(ValueError, match=f"^build_box_dataset: column '{name}' of table must hold values of one type"):
+        build(table, photos, tmp_path / "out")
+
+
+def test_only_an_empty_cell_of_texts_is_missing(photos, tmp_path):
+    """Classes may be called what programs write for missing numbers."""
+    names = ["NA", "N/A", "null", "NULL", "nan", "NaN", "#N/A", "n/a"]
+    lines = [f'{name},"{name}",{name},0{number}.png,0,0,1,1' for number, name in enumerate(names)]
+    lines += [",empty,,08.png,0,0,1,1", '"",quoted,"",09.png,0,0,1,1']
+    text = "\n".join(["label,box_id,group,path,x_min,y_min,x_max,y_max", *lines]) + "\n"
+    (tmp_path / "boxes.csv").write_text(text)
+    account = build(tmp_path / "boxes.csv", photos, tmp_path / "out", classes=None)
+    _, y, groups, boxes = load_box_dataset(tmp_path / "out", return_boxes=True)
+    assert y.tolist() == groups.tolist() == boxes["box_id"].tolist() == names
+    assert errors(tmp_path / "out") == dict.fromkeys(["empty", "quoted"], "unknown_class")
+    assert account.codes == {"unknown_class": 2}
+
+
+@pytest.mark.parametrize("missing", ["", '""', "NA", "nan", "null"])
+def test_missing_numbers_in_csv(photos, tmp_path, missing):
+    lines = ["00.png,a,0.5,0,1,1,90,1", f"01.png,a,{missing},0,1,1,90,1", f"02.png,a,0,0,1,1,{missing},0"]
+    lines += [f"03.png,a,0,0,1,1,0,{missing}"]
+    text = "\n".join(["path,label,x_min,y_min,x_max,y_max,rotation,is_occluded", *lines]) + "\n"
+    (tmp_path / "boxes.csv").write_text(text)
+    build(tmp_path / "boxes.csv", photos, tmp_path / "out")
+    assert errors(tmp_path / "out") == {"1": "bad_box", "3": "unknown_flag"}
+    boxes = load_box_dataset(tmp_path / "out", return_boxes=True)[3]
+    assert boxes["is_occluded"].tolist() == [True, False]
+
+
+def test_line_breaks_in_the_cells_of_a_long_csv(photos, tmp_path):
+    table = make_boxes(20).drop(columns=["top", "left"])
+    # pyarrow reads a megabyte at a time; none of these begins with a new line of the table.
+    table.insert(0, "caption", "one line\n,and another\n" * 4000)
+    table.to_csv(tmp_path / "boxes.csv", index=False)
+    assert (tmp_path / "boxes.csv").stat().st_size > 1 << 20
+    build(tmp_path / "boxes.csv", photos, tmp_path / "out")
+    build(table, photos, tmp_path / "expected")
     assert chunks(tmp_path / "out") == chunks(tmp_path / "expected")
 
 
@@ -405,7 +505,9 @@ def test_a_killed_run_goes_on_to_the_same_bytes(photos, tmp_path):
         (ValueError, "size must be at least 1", {"size": (0, 3)}),
         (ValueError, "method must be one of", {"method": "nearest"}),
         (TypeError, "keep_aspect must be True or False", {"keep_aspect": 1}),
-        (TypeError, "crop must be None or a BBoxCrop", {"crop": BBoxCrop}),
+        (TypeError, "crop must be None, a dict or a BBoxCrop", {"crop": BBoxCrop}),
+        (ValueError, r"BBoxCrop, which has no \['turn'\]", {"crop": {"turn": "rotation", "square": True}}),
+        (ValueError, "context must be at least 0", {"crop": {"context": -1}}),
         (ValueError, "units must be one of", {"crop": BBoxCrop(units="feet")}),
         (ValueError, "root of crop must be None, got '/'; give images=", {"crop": BBoxCrop(root="/")}),
         (ValueError, "mode of crop must be 'rgb', got 'gray'; give gray=", {"crop": BBoxCrop(mode="gray")}),
@@ -560,8 +662,9 @@ def test_real_boxes(cells, data_dir):
         box = table.loc[row]
         photo = np.asarray(Image.open(data_dir / "boxes" / "images" / box.path).convert("RGB"))
         n_rows, n_cols = photo.shape[:2]
-        top, bottom = int(np.floor(box.y_min * n_rows)), int(np.ceil(box.y_max * n_rows))
-        left, right = int(np.floor(box.x_min * n_cols)), int(np.ceil(box.x_max * n_cols))
+        # Corners that were whole pixels are whole pixels again.
+        top, bottom = int(np.floor(round(box.y_min * n_rows, 6))), int(np.ceil(round(box.y_max * n_rows, 6)))
+        left, right = int(np.floor(round(box.x_min * n_cols, 6))), int(np.ceil(round(box.x_max * n_cols, 6)))
         expected = resize(
             photo[top:bottom, left:right], (64, 64), anti_aliasing=True, mode="reflect", preserve_range=True
         )

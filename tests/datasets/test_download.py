@@ -323,6 +323,27 @@ def test_nothing_is_asked_or_written_for_bad_rows(server, publish, path, url, co
     assert images_in(tmp_path) == ["photos/p0.jpg"]
 
 
+@pytest.mark.parametrize("path", ["a.jpg", "sub/a.jpg", "sub/deep/a.jpg"])
+def test_a_place_that_is_taken_is_an_error_of_its_photo(server, publish, path, tmp_path):
+    """By a folder, or by a file that is to be a folder; the others come, and it comes when the place is free."""
+    photos = publish(3)
+    photos.loc[1, "path"] = path
+    taken = tmp_path / path.split("/")[0]
+    if taken.suffix:
+        taken.mkdir()
+    else:
+        taken.touch()
+    for _ in range(2):
+        assert download(photos, tmp_path).codes == {"no_path": 1}
+        assert (
+            f"{'folder' if taken.suffix else 'file'} stands at {taken.name!r}" in read_list(tmp_path)["f01"]["message"]
+        )
+        assert server.asked == {"p0.jpg": 1, "p2.jpg": 1}
+    taken.rmdir() if taken.suffix else taken.unlink()
+    assert download(photos, tmp_path).ok == 3
+    assert (tmp_path / path).read_bytes() == server.files["p1.jpg"]
+
+
 def test_formulas_stay_text(publish, tmp_path):
     photos = publish(2, image_id=["=1+1", "-f"])
     server_error = photos["url"][0].replace("p0", "nothing")

@@ -274,6 +274,22 @@ def test_no_boxes(tmp_path):
     assert len(boxes) == 0
 
 
+def test_only_an_empty_cell_of_texts_is_missing(tmp_path):
+    files = {
+        "class-descriptions-boxable.csv": "NA,Sodium\n/m/01,Cat\n",
+        "train-annotations-bbox.csv": "ImageID,LabelName,XMin,XMax,YMin,YMax,IsOccluded\n"
+        "null,NA,NA,1,0,1,NA\nf0,,0,1,null,1,0\n",
+        "train-images-boxable.csv": 'ImageID,OriginalURL,Rotation\nnull,https://a.org/n.jpg,NA\nf0,"",nan\n',
+    }
+    boxes = OpenImages(write(tmp_path, files)).boxes()
+    assert values(boxes["image_id"]) == ["null", "f0"]
+    assert values(boxes["label"]) == ["Sodium", None]
+    assert values(boxes["path"]) == ["n.jpg", None]
+    assert_allclose(boxes[COLUMNS[4:8]], [[np.nan, 0, 1, 1], [0, np.nan, 1, 1]])
+    assert values(boxes["is_occluded"]) == [None, False]
+    assert values(boxes["rotation"]) == [None, None]
+
+
 def test_many_blocks(tmp_path, monkeypatch):
     """Lines are counted over all blocks, the lines that are left out among them."""
     monkeypatch.setattr("skimgfeat.datasets._open_images_files._BLOCK_BYTES", 1 << 10)
@@ -336,6 +352,19 @@ def test_copies_of_photos(tmp_path):
     assert list(photos["group"]) == ["f00", "f01", "f00"]
 
 
+def test_copies_stand_in_the_folder_of_their_subset(tmp_path):
+    """One file may list the images of all subsets; what it calls a subset is no part of an address unless it is one."""
+    files = {name: text for name, text in V4.items() if "images" not in name}
+    lines = ["f00,train", "t01,test", "v02,validation", "x03,../secret", "y04,"]
+    files["image_ids_and_rotation.csv"] = "ImageID,Subset,OriginalURL\n" + "".join(f"{line},\n" for line in lines)
+    metadata = OpenImages(write(tmp_path, files), paths="id")
+    photos = metadata.photos(base_url="https://c.org")
+    expected = ["train/f00.jpg", "test/t01.jpg", "validation/v02.jpg", "train/x03.jpg", "train/y04.jpg"]
+    assert list(photos["url"]) == [f"https://c.org/{name}" for name in expected]
+    photos = metadata.photos(["unlisted", "t01"], base_url="https://c.org/")
+    assert list(photos["url"]) == ["https://c.org/train/unlisted.jpg", "https://c.org/test/t01.jpg"]
+
+
 def test_parameters_of_photos(v4):
     for bad in ("f00", 3):
         with pytest.raises(TypeError, match="image_ids must be None or a sequence of ids"):
@@ -396,6 +425,7 @@ def test_voc(tmp_path):
         "<annotation><size>",
         "",
         VOC.format(file="b.jpg", width="wide"),
+        '<?xml version="1.0" encoding="utf-99"?><annotation/>',
         '<!DOCTYPE a [<!ENTITY b "bbbb">]><annotation><filename>&b;</filename></annotation>',
     ],
 )
@@ -403,6 +433,31 @@ def test_damaged_voc(text, tmp_path):
     write(tmp_path, {"a.xml": text})
     with pytest.raises(ValueError, match=r"a\.xml' is no annotation of VOC"):
         load_voc_boxes(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "iso-8859-1"])
+@pytest.mark.parametrize("inside", ['SYSTEM "a.dtd"', '[<!ENTITY b "b.jpg">]'])
+def test_document_types_are_refused_in_every_encoding(encoding, inside, tmp_path):
+    text = VOC.format(file="&b;" if "ENTITY" in inside else "b.jpg", width=100)
+    header = f'<?xml version="1.0" encoding="{encoding.removesuffix("-be")}"?>'
+    bom = "\ufeff" if encoding == "utf-16-be" else ""
+    path = tmp_path / "a.xml"
+    path.write_bytes(f"{bom}{header}<!DOCTYPE annotation {inside}>{text}".encode(encoding))
+    with pytest.raises(ValueError, match=r"a\.xml' is no annotation of VOC: it declares a document type, 'annotation'"):
+        load_voc_boxes(tmp_path)
+    # The same file without it is read, and what only looks like one.
+    path.write_bytes(f"{bom}{header}<!-- <!DOCTYPE a> -->{text.replace('&b;', 'b.jpg')}".encode(encoding))
+    assert values(load_voc_boxes(tmp_path)["path"]) == ["b.jpg", "b.jpg"]
+
+
+def test_texts_of_voc_are_stripped(tmp_path):
+    text = VOC.format(file="\n  b.jpg\n", width="\n100 ").replace("<name>cat<", "<name>\n\thot  dog <")
+    write(tmp_path, {"a.xml": text.replace("<name>dog<", "<name> <"), "b.xml": VOC.format(file="b.jpg", width=100)})
+    boxes = load_voc_boxes(tmp_path)
+    assert values(boxes["path"]) == ["b.jpg"] * 4
+    assert values(boxes["label"]) == ["hot  dog", None, "cat", "dog"]
+    assert list(boxes["group"]) == ["a"] * 4
+    assert_allclose(boxes[COLUMNS[4:8]].to_numpy()[0], [0.1, 0, 0.6, 1])
 
 
 def test_voc_without_files_and_boxes(tmp_path):
@@ -446,7 +501,21 @@ def test_coco(tmp_path):
     assert len(load_coco_boxes(coco(tmp_path, annotations=[]))) == 0
 
 
-@pytest.mark.parametrize("changes", [{"annotations": [{"id": 1}]}, {"images": 3}, {"categories": None}])
+def test_categories_of_coco_may_be_numbers(tmp_path):
+    path = coco(tmp_path, categories=[{"id": 3, "name": 5}, {"id": 4, "name": None}])
+    assert values(load_coco_boxes(path)["label"]) == ["5", "5", None]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"annotations": [{"id": 1}]},
+        {"images": 3},
+        {"categories": None},
+        {"categories": [{"id": 3, "name": ["cat"]}]},
+        {"images": [{"id": 7, "file_name": 5, "width": 100, "height": 50}]},
+    ],
+)
 def test_damaged_coco(changes, tmp_path):
     path = coco(tmp_path, **changes)
     with pytest.raises(ValueError, match=r"instances\.json' is no JSON file of COCO"):

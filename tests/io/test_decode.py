@@ -4,12 +4,13 @@ import io
 import pickle
 import resource
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from skimgfeat.io import ImageError, decode_image
+from skimgfeat.io import ImageError, decode_image, list_images
 
 # Pillow warns of damaged EXIF data and of images that are large.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::PIL.Image.DecompressionBombWarning")
@@ -27,7 +28,9 @@ def encode(image, **options):
 
 
 @pytest.mark.parametrize("pixels", [GRAY, COLOR], ids=["gray", "color"])
-@pytest.mark.parametrize("options", [{"format": "PNG"}, {"format": "TIFF"}, {"format": "BMP"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"format": "PNG"}, {"format": "TIFF"}, {"format": "BMP"}, {"format": "DIB"}], ids=str
+)
 def test_lossless_formats_come_back_exactly(pixels, options):
     decoded = decode_image(encode(pixels, **options))
     assert decoded.dtype == np.uint8
@@ -145,7 +148,7 @@ def test_draft_counts_rows_and_columns_of_the_image_as_it_is_turned():
     assert decode_image(data, draft=(20, 80), orientation="ignore").shape == (40, 160)
 
 
-@pytest.mark.parametrize("image_format", ["PNG", "TIFF", "WEBP", "BMP", "GIF", "AVIF"])
+@pytest.mark.parametrize("image_format", ["PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "AVIF"])
 def test_draft_changes_jpegs_only(image_format):
     data = encode(np.zeros((64, 64), np.uint8), format=image_format)
     assert decode_image(data, draft=(2, 2)).shape[:2] == (64, 64)
@@ -169,6 +172,15 @@ def test_errors_are_value_errors_that_survive_pickling():
 @pytest.mark.parametrize("data", [b"not an image", encode(GRAY, format="PPM"), encode(GRAY, format="ICO")])
 def test_other_bytes_and_formats(data):
     assert code_of(data) == "unidentified"
+
+
+def test_every_suffix_that_is_listed_is_of_a_format_that_is_decoded(tmp_path):
+    """By Pillow's own table of suffixes."""
+    for suffix in Image.registered_extensions():
+        (tmp_path / f"image{suffix}").touch()
+    for name in list_images(tmp_path):
+        Image.fromarray(COLOR).save(tmp_path / name)
+        assert decode_image((tmp_path / name).read_bytes()).shape == COLOR.shape, name
 
 
 def test_no_bytes():
@@ -217,7 +229,21 @@ def test_parameters_that_cannot_be_used(options, error):
     assert refusal.type is error
 
 
-@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "AVIF"])
+@pytest.mark.parametrize("data", ["photo.png", Path("photo.png"), None, 3, io.BytesIO(), GRAY])
+def test_what_is_no_bytes(data):
+    """It is no damaged image."""
+    with pytest.raises(
+        TypeError, match=rf"^decode_image: data must be the bytes of a file, got {type(data).__name__};"
+    ):
+        decode_image(data)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_kinds_of_bytes(kind):
+    np.testing.assert_array_equal(decode_image(kind(encode(GRAY))), GRAY)
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "TIFF", "BMP", "DIB", "WEBP", "GIF", "AVIF"])
 def test_no_cut_is_taken_for_the_whole(image_format):
     """Cut anywhere, a file is refused, or all of its pixels are there."""
     whole = encode(np.random.default_rng(1).integers(0, 256, (24, 24), dtype=np.uint8), format=image_format)

@@ -1,6 +1,7 @@
 """BBoxCrop beside slices written out, as a step of pipelines, and on what boxes should not be."""
 
 import io
+import os
 import pickle
 import threading
 
@@ -87,6 +88,34 @@ def test_is_the_formula_of_the_source_with_its_axes_put_right():
         assert_array_equal(BBoxCrop().fit_transform([photo], bboxes=[[x_min, y_min, x_max, y_max]])[0], expected)
 
 
+def test_whole_pixels_come_back_from_parts_of_a_side():
+    """As VOC and COCO are read; of the sides here, 480 and 375 have ends whose product is a float beside them."""
+    for length in (375, 480, 640):
+        photo = np.arange(length, dtype=np.uint16)[None]
+        for start in range(length):
+            for stop in (start + 1, (start + length) // 2 + 1):
+                (cut,) = BBoxCrop().fit_transform([photo], bboxes=[[start / length, 0, stop / length, 1]])
+                assert_array_equal(cut, photo[:, start:stop])
+
+
+@pytest.mark.parametrize(
+    ("box", "parameters", "cols"),
+    [
+        ((0.07, 0, 0.08, 1), {}, slice(7, 8)),  # 7.000000000000001
+        ((0, 0, 0.07, 1), {}, slice(0, 7)),
+        ((100, 0, 200, 1), {"units": "pixel", "context": 0.07}, slice(93, 207)),  # the same noise, of the margin
+        ((0.2, 0, 0.3000001, 1), {}, slice(20, 31)),  # a hundred-thousandth of a pixel is no noise
+        ((0.1999999, 0, 0.3, 1), {}, slice(19, 30)),
+        ((7 + 1e-9, 0, 9 - 1e-9, 1), {"units": "pixel"}, slice(7, 9)),
+        ((7 - 1e-9, 0, 9 + 1e-9, 1), {"units": "pixel"}, slice(7, 9)),
+    ],
+)
+def test_noise_of_floats_is_no_pixel(box, parameters, cols):
+    photo = np.arange(300 if "context" in parameters else 100, dtype=np.uint16)[None]
+    (cut,) = BBoxCrop(**parameters).fit_transform([photo], bboxes=[box])
+    assert_array_equal(cut, photo[:, cols])
+
+
 @pytest.mark.parametrize(
     ("box", "context", "rows", "cols"),
     [
@@ -141,6 +170,8 @@ BAD = [
     ((-1, 0, 0, 1), "outside_image"),
     ((0, 1.5, 1, 2), "outside_image"),
     ((0, -2, 1, -1e-9), "outside_image"),
+    ((1 - 1e-9, 0, 2, 1), "outside_image"),
+    ((0.5, 0, 0.5 + 1e-9, 1), "empty_box"),
 ]
 
 
@@ -396,6 +427,31 @@ def test_neighbors_of_a_missing_photo_fail_each(cells, decoded):
     assert decoded == []
 
 
+@pytest.mark.parametrize("has_root", [False, True])
+@pytest.mark.parametrize("before", [None, b"", b"no image", encode(PHOTO)[:500], encode(PHOTO)])
+def test_a_photo_that_was_replaced_is_read_again(tmp_path, before, has_root):
+    """Whether it could be had or not; boxes of one photo share what was decoded, and not what was wrong."""
+    path = tmp_path / "photo.png"
+    if before is not None:
+        path.write_bytes(before)
+    boxes = table([(0, 0, 0.5, 0.5), (0.5, 0.5, 1, 1), (0, 0, 1, 1)]).assign(
+        path="photo.png" if has_root else str(path)
+    )
+    crops = BBoxCrop(root=tmp_path if has_root else None, on_error="nan").fit_transform(boxes)
+    is_good = before == encode(PHOTO)
+    assert [code == "" for code in crops.check()["code"]] == [is_good] * 3
+    path.write_bytes(encode(255 - PHOTO[::-1]).ljust(9000, b"\0"))
+    assert crops.check()["code"] == [""] * 3
+    assert_array_equal(crops[2], 255 - PHOTO[::-1])
+    # As many bytes, later.
+    modified = path.stat().st_mtime_ns
+    path.write_bytes(encode(PHOTO).ljust(9000, b"\0"))
+    os.utime(path, ns=(modified, modified + 1_000_000_000))
+    assert_array_equal(crops[2], PHOTO)
+    path.unlink()
+    assert crops.check()["code"] == ["missing"] * 3
+
+
 def test_the_photos_that_are_kept_are_few(cells, monkeypatch):
     folder, frame = cells
     monkeypatch.setattr("skimgfeat.io._photos._CACHE_BYTES", 30_000)  # two photos of 14,400 bytes
@@ -450,13 +506,14 @@ def test_draft_needs_normalized_boxes():
 
 
 def test_every_real_crop_is_pillows(data_dir):
-    """Of 5,103 boxes, a part, by the source's formula with its axes put right."""
+    """Of 5,103 boxes, a part, by the source's formula with its axes put right, and without the noise of floats."""
     boxes = OpenImages(data_dir / "boxes" / "metadata").boxes()[::17]
     folder = data_dir / "boxes" / "images"
     crops = BBoxCrop(root=folder).fit_transform(boxes)
     for cut, row in zip(crops, boxes.itertuples(), strict=True):
         with Image.open(folder / row.path) as photo:
             pixels = np.asarray(photo.convert("RGB"))
-        rows = int(np.floor(row.y_min * pixels.shape[0])), int(np.ceil(row.y_max * pixels.shape[0]))
-        cols = int(np.floor(row.x_min * pixels.shape[1])), int(np.ceil(row.x_max * pixels.shape[1]))
+        y_min, y_max = (round(y * pixels.shape[0], 6) for y in (row.y_min, row.y_max))
+        x_min, x_max = (round(x * pixels.shape[1], 6) for x in (row.x_min, row.x_max))
+        rows, cols = (int(np.floor(y_min)), int(np.ceil(y_max))), (int(np.floor(x_min)), int(np.ceil(x_max)))
         assert_array_equal(cut, pixels[rows[0] : rows[1], cols[0] : cols[1]])
