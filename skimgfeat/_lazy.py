@@ -67,18 +67,15 @@ def map_images(owner, function, images, default, *, n_jobs):
     """
     results = [default] * len(images)
     failed = []
-    is_lazy = hasattr(images, "read_or_error")
-    read = images.read_or_error if is_lazy else images.__getitem__
+    read = getattr(images, "read_or_error", images.__getitem__)
 
     def fill(batch):
         for index in range(batch.start, batch.stop):
             image = read(index)
             if isinstance(image, ImageError):
                 failed.append(index)
-                continue
-            if is_lazy:
-                check_finite(owner, images, index, image)
-            results[index] = function(image)
+            else:
+                results[index] = function(image)
 
     # Photos differ in size, and so do their costs: each is a batch.
     run_batches(fill, len(images), bytes_per_item=1 << 30, n_jobs=n_jobs, in_main_thread=False)

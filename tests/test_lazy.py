@@ -13,7 +13,6 @@ from sklearn import config_context
 from skimgfeat import (
     HOG,
     LBP,
-    SIFT,
     ColorGrid,
     ColorHistogram,
     FailedImagesWarning,
@@ -247,11 +246,6 @@ def test_dictionaries_are_not_learned_from_nan(sources):
     sources[1:] = [png(np.full((24, 32), 7, np.uint8))] * 10
     with pytest.raises(ValueError, match="PatchFeatures: X holds NaN"):
         PatchFeatures(n_atoms=4).fit(collect(sources, dtype="float32").map(stretch))
-
-
-def test_descriptors_are_not_made_of_nan(sources):
-    with pytest.raises(ValueError, match="SIFT: image 0 of X, 'item 0', holds NaN or infinity"):
-        SIFT().fit_transform(collect(sources, dtype="float32").map(lambda image: image * np.float32(np.nan)))
 
 
 @pytest.mark.parametrize("estimator", [HOG(transform_sqrt=True), HandcraftedFeatures()], ids=str)

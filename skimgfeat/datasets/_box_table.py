@@ -91,8 +91,9 @@ def _read_column(owner, pa, name, column):
 def _read_file(owner, pa, path, path_column):
     readers = {
         ".csv": partial(_read_csv, pa, texts=(path_column, *_TEXTS)),
-        ".parquet": pa.parquet.read_table,
-        ".pq": pa.parquet.read_table,
+        # Threads may give up what they read as the process ends, which a file of Python's does not survive.
+        ".parquet": partial(pa.parquet.read_table, use_threads=False),
+        ".pq": partial(pa.parquet.read_table, use_threads=False),
     }
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in readers:
@@ -110,6 +111,7 @@ def _read_csv(pa, file, *, texts):
 
     table = csv.read_csv(
         file,
+        read_options=csv.ReadOptions(use_threads=False),
         parse_options=csv.ParseOptions(newlines_in_values=True),
         convert_options=csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string())),
     )

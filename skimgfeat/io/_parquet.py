@@ -113,7 +113,7 @@ def read_label_column(owner, path, column):
     pyarrow = import_pyarrow(owner)
     with open_parquet(owner, path) as file:
         _check_column(file, path, column)
-        values = file.read(columns=[column]).column(0)
+        values = file.read(columns=[column], use_threads=False).column(0)
     is_type = pyarrow.types
     is_string = is_type.is_string(values.type) or is_type.is_large_string(values.type)
     is_number = any(test(values.type) for test in (is_type.is_integer, is_type.is_floating, is_type.is_boolean))
@@ -129,12 +129,15 @@ def read_path_values(owner, path, column):
     """Read a column of strings or binaries as a list of str or bytes, None where missing."""
     with open_parquet(owner, path) as file:
         _check_column(file, path, column)
-        return file.read(columns=[column]).column(0).to_pylist()
+        return file.read(columns=[column], use_threads=False).column(0).to_pylist()
 
 
 @contextmanager
 def open_parquet(owner, path):
-    """Open a Parquet file for the block, and turn what pyarrow says of damaged data into a ValueError with its name."""
+    """Open a Parquet file for the block, and turn what pyarrow says of damaged data into a ValueError with its name.
+
+    To be read without threads: they may give up what they read as the process ends, which Python does not survive.
+    """
     pyarrow = import_pyarrow(owner)
     with open_regular(path) as file:
         try:
@@ -154,6 +157,6 @@ def _iter_binary(file, path, column):
     kind = str(file.schema_arrow.field(column).type)
     if kind not in ("binary", "large_binary"):
         raise ValueError(f"{os.fsdecode(path)!r}: column {column!r} must hold encoded images as binary, got {kind}.")
-    for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=[column]):
+    for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=[column], use_threads=False):
         for value in batch.column(0):
             yield value.as_py()

@@ -102,7 +102,7 @@ def _open_files(owner, open_file, paths, key, names=None):
     def read(part, columns, n_rows):
         path, number = groups[part]
         with open_file(path) as file:
-            for batch in file.iter_batches(n_rows, row_groups=[number], columns=columns):
+            for batch in file.iter_batches(n_rows, row_groups=[number], columns=columns, use_threads=False):
                 yield pa.Table.from_batches([batch])
 
     return _describe(owner, schema, lengths, read, key, names)
