@@ -279,12 +279,15 @@ class FlatDescriptors(Sequence):
                 f"FlatDescriptors: {folder!r} holds {len(self.descriptors)} descriptors, and its offsets tell of "
                 f"{self.offsets[-1]}: they are of different exports; export the store again."
             )
-        self._failed = frozenset(np.flatnonzero(np.load(os.path.join(folder, _FAILED), allow_pickle=False)).tolist())
-        self._names_path = os.path.join(folder, _NAMES)
+        self._folder = folder
 
     @cached_property
     def names(self):
-        return np.load(self._names_path, allow_pickle=False).tolist()
+        return np.load(os.path.join(self._folder, _NAMES), allow_pickle=False).tolist()
+
+    @cached_property
+    def _failed(self):
+        return np.load(os.path.join(self._folder, _FAILED), allow_pickle=False)
 
     def __len__(self):
         return len(self.offsets) - 1
@@ -295,7 +298,7 @@ class FlatDescriptors(Sequence):
         index = range(len(self))[key]
         # Slices that are memory maps themselves take longer to make.
         array = self.descriptors.view(np.ndarray)[self.offsets[index] : self.offsets[index + 1]]
-        return _as_failed(array) if index in self._failed else array
+        return array if len(array) or not self._failed[index] else _as_failed(array)
 
 
 def _as_failed(array):
