@@ -193,7 +193,7 @@ class CNNEmbedding(ImageFeatures):
 
     torch runs the network in evaluation mode, without gradients, channels last, with batch normalization merged into
     the convolutions before it. Exporting for OpenVINO or ONNX Runtime takes some seconds, once a process and network:
-    a process keeps the last four.
+    a process keeps the last eight.
 
     Differences from torchvision: maps are pooled by ``pooling`` and not by the model's own last pooling, which is the
     mean in nearly all; where a model such as ConvNeXt normalizes what it has pooled, that stays. GoogLeNet and

@@ -18,7 +18,7 @@ from skimgfeat.embedding._weights import Weights, fetch_weights, hash_state, loa
 
 _OWNER = "CNNEmbedding"
 # How many networks a process keeps: those of a grid search come back again and again.
-_N_KEPT = 4
+_N_KEPT = 8
 _kept: OrderedDict = OrderedDict()
 _lock = RLock()
 

@@ -590,11 +590,11 @@ def test_clones_share_a_network(state_file):
 
 
 @pytest.mark.parametrize("given", ["file", "random"])
-def test_a_process_keeps_the_last_four(state_file, given):
+def test_a_process_keeps_the_last_eight(state_file, given):
     forget_networks()
     weights = state_file[0] if given == "file" else None
-    networks = [make(weights=weights, layer=f"stage2.{n}").fit(PHOTOS)._network() for n in (0, 1, 2, 3)]
-    networks.append(make(weights=weights, layer="stage3.0").fit(PHOTOS)._network())
+    layers = ["stage2.0", *(f"stage3.{n}" for n in range(8))]
+    networks = [make(weights=weights, layer=layer).fit(PHOTOS)._network() for layer in layers]
     assert {id(network) for network in _network._kept.values()} == set(map(id, networks[1:]))
 
 
